@@ -1,0 +1,76 @@
+# Everything this repository can do, from Python 3.11 or later and make alone. `make` lists it.
+#
+#   PYTHON=python3.13   which Python the environments are made with (python3)
+#   KEEP=1              with demo: leave it running when the story is told
+#   VENVS=/some/where   where the environments live (.venv)
+#   ARGS="..."          with test, test-fast and deploy: more arguments for pytest or `sam deploy`
+
+PYTHON ?= python3
+VENVS ?= .venv
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+
+# One environment for each set of tools that cannot share one. The stamp is older than its lock file, or named after
+# another Python: the environment is made anew.
+DEV := $(VENVS)/dev/project-$(PYTHON_VERSION)
+SAM := $(VENVS)/sam/ready-$(PYTHON_VERSION)
+MINISTACK := $(VENVS)/ministack/ready-$(PYTHON_VERSION)
+LOCK := $(VENVS)/lock/ready-$(PYTHON_VERSION)
+
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps
+
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint build deploy validate lock clean
+
+help: ## List what make can do
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+demo: $(DEV) $(SAM) $(MINISTACK) ## Tell the whole story on this machine: a district breaks, the alert, the fix (KEEP=1 leaves it running)
+	@KEEP=$(KEEP) $(VENVS)/dev/bin/python -m tests.demo
+
+test: lint $(SAM) $(MINISTACK) ## Lint, then run every test, the deployment into the local AWS included
+	$(VENVS)/dev/bin/python -m pytest $(ARGS)
+
+test-fast: $(DEV) ## Run the tests that need neither the AWS SAM command line nor the local AWS
+	$(VENVS)/dev/bin/python -m pytest -m "not deploy" $(ARGS)
+
+lint: $(DEV) ## Check style, format and types
+	$(VENVS)/dev/bin/ruff check --quiet
+	$(VENVS)/dev/bin/ruff format --check --quiet
+	$(VENVS)/dev/bin/mypy
+
+build: $(SAM) ## Build the artifact for Lambda into .aws-sam/build
+	PYTHON=$(abspath $(VENVS))/sam/bin/python $(VENVS)/sam/bin/sam build
+
+deploy: build ## Deploy into your AWS account (ARGS="--guided" the first time)
+	$(VENVS)/sam/bin/sam deploy $(ARGS)
+
+validate: $(SAM) ## Lint the template
+	$(VENVS)/sam/bin/sam validate --lint --region us-east-1
+
+lock: $(LOCK) ## Write the lock files anew from the .in files (UPGRADE=1 takes newer versions)
+	@for in in functions/requirements.in requirements/*.in; do \
+		echo "Locking $$in"; \
+		$(VENVS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+			--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) "$$in" --output-file "$${in%.in}.txt" || exit 1; \
+	done
+
+clean: ## Remove everything that make made
+	rm -rf $(VENVS) .aws-sam .local dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENVS)/%/ready-$(PYTHON_VERSION): requirements/%.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Rosterwatch needs Python 3.11 or later; '$(PYTHON)' is $(if $(PYTHON_VERSION),Python $(PYTHON_VERSION),not there). Name another one: make PYTHON=python3.13" >&2; \
+		exit 1; }
+	@echo "Setting up $(VENVS)/$* (once, about a minute)"
+	@rm -rf $(VENVS)/$*
+	@$(PYTHON) -m venv $(VENVS)/$*
+	@$(VENVS)/$*/bin/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+# The project itself, from the working tree: for the rosterwatch command.
+$(DEV): $(VENVS)/dev/ready-$(PYTHON_VERSION) pyproject.toml
+	@$(VENVS)/dev/bin/python $(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
