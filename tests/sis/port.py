@@ -1,0 +1,73 @@
+"""A loopback port that stays ours whether or not anything listens on it."""
+
+import asyncio
+import socket
+import ssl
+from contextlib import suppress
+
+from tests.sis.wire import Connection
+
+_QUEUE = 256
+
+
+class Port:
+    """Holds a port by a socket that is bound and never listens, so that a refused connection is refused by us."""
+
+    def __init__(self) -> None:
+        self._held = _bound(0)
+        self.number: int = self._held.getsockname()[1]
+        self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._stuffed: list[socket.socket] = []
+
+    async def listen(self, connection: Connection, context: ssl.SSLContext | None) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._connections[task] = writer
+            try:
+                # A connection that is dropped ends quietly; its task ends here either way.
+                with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
+                    await connection(reader, writer)
+            finally:
+                del self._connections[task]
+                writer.close()
+
+        self._server = await asyncio.start_server(serve, sock=_bound(self.number), ssl=context, backlog=_QUEUE)
+
+    def drop_connections(self) -> None:
+        """Listen, accept nobody, and fill the queue: the kernel ignores whoever comes after."""
+        listener = _bound(self.number)
+        listener.listen(0)
+        self._stuffed.append(listener)
+        for _ in range(4):  # more than any kernel queues for a backlog of none
+            filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            filler.setblocking(False)
+            with suppress(BlockingIOError):
+                filler.connect(("127.0.0.1", self.number))
+            self._stuffed.append(filler)
+
+    async def stop_listening(self) -> None:
+        """Drop the listener and every connection it took."""
+        for stuffed in self._stuffed:
+            stuffed.close()
+        self._stuffed = []
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        tasks = list(self._connections)
+        for task, writer in list(self._connections.items()):
+            writer.transport.abort()
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)
+
+    def release(self) -> None:
+        self._held.close()
+
+
+def _bound(number: int) -> socket.socket:
+    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind(("127.0.0.1", number))
+    return one
