@@ -1,0 +1,81 @@
+"""Lambda: puts the visits that are due on the queue: on schedule, when a secret changes, or when somebody asks to look again."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from rosterwatch.diagnosis import Status
+from rosterwatch.dispatch import spread
+from rosterwatch.queue import Visit, VisitQueue, is_district
+from rosterwatch.secrets import SecretStore
+from rosterwatch.settings import DispatchSettings, dispatch_settings
+from rosterwatch.state import StateStore
+from rosterwatch.telemetry import logger, measure
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SECRET_CHANGED = "Secret Label Updated"  # noqa: S105 - EventBridge's name of the event
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The AWS services that this function uses, made once per process."""
+
+    settings: DispatchSettings
+    secrets: SecretStore
+    states: StateStore
+    queue: VisitQueue
+
+
+@functools.cache
+def edges() -> Edges:
+    """Made at the first event, not at import. Raises SettingError."""
+    settings, session = dispatch_settings(), boto3.Session()
+    return Edges(
+        settings,
+        SecretStore(session.client("secretsmanager"), settings.secret_prefix),
+        StateStore(session.client("dynamodb"), settings.table),
+        VisitQueue(session.client("sqs"), settings.queue_url),
+    )
+
+
+def handler(event: Mapping[str, Any], _context: LambdaContext) -> dict[str, int]:
+    """Answer with how many visits were queued. ``events/`` has one example of each kind of event."""
+    use = edges()
+    visits = _asked_for(event, use.settings.secret_prefix)
+    if visits is None:
+        visits = _everyone(use)
+        measure("Heartbeat", 1)
+    use.queue.send(visits)
+    logger().info("visits queued", extra={"visits": len(visits), "reason": visits[0].reason if visits else "none"})
+    return {"queued": len(visits)}
+
+
+def _asked_for(event: Mapping[str, Any], prefix: str) -> list[Visit] | None:
+    """The one district that an event names; an empty list if the name is not ours; ``None``: everyone is due."""
+    if event.get("detail-type") == SECRET_CHANGED:
+        name = (event.get("detail") or {}).get("name")
+        district = name.removeprefix(prefix) if isinstance(name, str) and name.startswith(prefix) else None
+        return [Visit(district, "secret_changed")] if district and is_district(district) else []
+    if "district" in event:
+        if not is_district(event["district"]):
+            raise ValueError('"district" must be the name of a district: what follows the prefix in the name of its secret')
+        return [Visit(event["district"], "recheck")]
+    return None
+
+
+def _everyone(use: Edges) -> list[Visit]:
+    """All districts with a secret, and those whose secret has gone since they were last visited: that must be told, too."""
+    known = {summary.district: summary for summary in use.states.all()}
+    statuses = Counter(summary.status for summary in known.values())
+    for status in Status:
+        measure("Districts", statuses[status], status=status.value)
+    hosts = {name: summary.host for name, summary in known.items()}
+    return spread({*use.secrets.districts(), *known}, hosts, use.settings.spread_seconds)

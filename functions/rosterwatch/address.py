@@ -1,0 +1,87 @@
+"""The base URL as administrators paste it, turned into the one the visit uses; every change is reported, none is silent."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_PAGE_ENDINGS = (".aspx", ".asp", ".html", ".htm", ".php", ".jsp", ".ashx")
+# Where the API's own paths begin below the base URL: OneRoster data, Aeries' other API, and the token paths.
+_API_PATH = re.compile(r"/(?:ims/oneroster|api/v\d+|v\d/oauth|oauth2?|token)(?:/.*)?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """A normalised base URL without a trailing slash, its host and port, and what was changed, in words."""
+
+    url: str
+    host: str
+    port: int
+    changes: tuple[str, ...] = ()
+
+
+def normalise(raw: str, *, subdirectory: bool, allow_http: bool = False) -> BaseUrl:
+    """Turn what was pasted (bare root, login page, data URL) into the base URL (reference section 1.2).
+
+    ``subdirectory``: the product's root is exactly one folder below the host, so that anything deeper is a page of it.
+    ``allow_http`` admits plain http, for a server on loopback only. Raises ValueError with a sentence that names the fix.
+    """
+    try:
+        parts = urlsplit(raw)
+        port = parts.port
+    except ValueError:
+        raise ValueError("is not a URL; write it as https://host/folder") from None
+    host = (parts.hostname or "").rstrip(".")
+    _require_https(parts.scheme.lower(), host, raw, allow_http=allow_http)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user name or password; write it as https://host/folder")
+    if not host or any(character.isspace() or character in "<>\"\\^`{|}%" for character in host):
+        raise ValueError("has no valid host; write it as https://host/folder")
+    path, changes = _base_path(parts.path, subdirectory=subdirectory)
+    if parts.query or parts.fragment:
+        changes.append("dropped everything after the path")
+    scheme = parts.scheme.lower()
+    standard = 443 if scheme == "https" else 80
+    shown = f"[{host}]" if ":" in host else host
+    origin = f"{scheme}://{shown}" + (f":{port}" if port not in (None, standard) else "")
+    return BaseUrl(origin + path, host, port or standard, tuple(changes))
+
+
+def _require_https(scheme: str, host: str, raw: str, *, allow_http: bool) -> None:
+    if scheme == "https":
+        return
+    if scheme == "http":
+        if not allow_http:
+            raise ValueError("starts with http://; credentials only travel over https, so write https:// (the server must offer it)")
+        if not is_loopback(host):
+            raise ValueError("plain http is only allowed for a server on this machine (127.0.0.1, ::1 or localhost); write https://")
+        return
+    if "://" not in raw:
+        raise ValueError("does not start with https://; write it as https://host/folder")
+    raise ValueError("has a scheme other than https; write it as https://host/folder")
+
+
+def is_loopback(host: str) -> bool:
+    """True for the names and addresses of this machine that need no DNS to be so."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _base_path(path: str, *, subdirectory: bool) -> tuple[str, list[str]]:
+    changes: list[str] = []
+    if api_path := _API_PATH.search(path):
+        changes.append(f"dropped {api_path.group()!r}, which is not part of the base URL")
+        path = path[: api_path.start()]
+    segments = [segment for segment in path.split("/") if segment]
+    if segments and segments[-1].lower().endswith(_PAGE_ENDINGS):
+        changes.append(f"dropped the page {segments.pop()!r}")
+    if subdirectory and len(segments) > 1:
+        changes.append(f"dropped {'/'.join(segments[1:])!r}: the base URL ends after its first folder")
+        segments = segments[:1]
+    return "".join("/" + segment for segment in segments), changes

@@ -1,0 +1,101 @@
+"""Pure: a transition becomes the message that a person reads at 3 a.m.: what, since when, why, whose move, and how to prove the fix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from rosterwatch.evidence import moment
+
+SUBJECT_LENGTH: Final = 100  # SNS: up to 100 ASCII characters, no line breaks
+#: The version of the record below. Readers leave a higher one alone.
+RECORD_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One message. ``key`` is the same for every repetition of it; ``attributes`` are for subscription filters."""
+
+    key: str
+    subject: str
+    text: str
+    attributes: dict[str, str]
+
+
+def to_alert(record: dict[str, Any], proof: str) -> Alert | None:
+    """The alert for a stored transition's ``record`` (see ``state.py``), ``None`` if there is nothing to tell.
+
+    ``proof`` is the command that visits the district again.
+    """
+    change = record["change"]
+    if change not in ("opened", "changed", "resolved"):
+        return None
+    lines = _resolved(record) if change == "resolved" else _broken(record, proof)
+    attributes = {
+        "district": record["district"],
+        "status": record["status"],
+        "change": change,
+        **{name: record[name] for name in ("cause", "owner", "scope", "severity") if record.get(name)},
+    }
+    return Alert(f"{record['key']}/{record['number']}", _subject(record), "\n".join(lines) + "\n", attributes)
+
+
+def _subject(record: dict[str, Any]) -> str:
+    if record["change"] == "resolved":
+        said = f"RESOLVED {record['district']}: healthy again"
+    else:
+        word = record["status"].upper() + (" (changed)" if record["change"] == "changed" else "")
+        said = f"{word} {record['district']}: {record['headline']}"
+    plain = "".join(character if " " <= character <= "~" else "?" for character in said)
+    return plain if len(plain) <= SUBJECT_LENGTH else plain[: SUBJECT_LENGTH - 3] + "..."
+
+
+def _broken(record: dict[str, Any], proof: str) -> list[str]:
+    lines = [f"{record['district']} is {record['status']}: {record['headline']}", ""]
+    lines += _table(
+        {
+            "Since": record["since"],
+            "Last good": record["last_good_at"] or "never seen healthy",
+            "Cause": f"{record['cause']} ({record['severity']})"
+            + (f", before: {record['before_cause']}" if record["before_cause"] else ""),
+            "Whose move": record["owner"],
+            "Server": record["url"],
+            "Collections": ", ".join(record["collections"]),
+        }
+    )
+    lines += ["", "What to do", *(f"  {n}. {step}" for n, step in enumerate(record["next_steps"], 1))]
+    if record["evidence"]:
+        lines += ["", "Evidence", *(f"  - {word}" for word in record["evidence"])]
+    if record["others"]:
+        lines += ["", "Also found", *(f"  - {other}" for other in record["others"])]
+    return [*lines, "", "Prove the fix", f"  {proof}", "", f"Incident {record['key']}. A message follows when it is resolved."]
+
+
+def _resolved(record: dict[str, Any]) -> list[str]:
+    lines = [f"{record['district']} is healthy again: every required collection is readable and holds records.", ""]
+    lines += _table(
+        {
+            "Resolved": record["at"],
+            "Broken since": record["opened_at"],
+            "Lasted": _lasted(record),
+            "It was": record["before_cause"],
+        }
+    )
+    return [*lines, "", f"Incident {record['key']} is closed. Nothing has to be done."]
+
+
+def _table(rows: dict[str, str | None]) -> list[str]:
+    return [f"{name + ':':<13} {value}" for name, value in rows.items() if value]
+
+
+def _lasted(record: dict[str, Any]) -> str | None:
+    if not record["opened_at"]:
+        return None
+    minutes = round(record["seconds_open"] / 60)
+    return str(timedelta(minutes=minutes))[:-3] + " h" if minutes >= 60 else f"{minutes} min"
+
+
+def shown(at: datetime | None) -> str | None:
+    """A time as a record keeps it for people."""
+    return moment(at) if at else None

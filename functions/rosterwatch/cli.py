@@ -1,0 +1,228 @@
+"""The command line: ``rosterwatch check`` visits one OneRoster server from a laptop, by the same code as the Lambda.
+
+Exit codes: 0 healthy, 1 not healthy, 2 bad usage or bad secret, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+try:
+    import click
+    from rich.console import Console
+    from rich.table import Table
+except ImportError:  # pragma: no cover - seen only without the extra
+    sys.exit("The command line needs its extra: pip install 'rosterwatch[cli]'")
+
+import rosterwatch
+from rosterwatch.client import Network
+from rosterwatch.diagnosis import Diagnosis, Finding, Known, Status, diagnose
+from rosterwatch.district import District, SecretFault, looks_like_certificate, parse_secret
+from rosterwatch.observation import CollectionState, Observation
+from rosterwatch.probe import probe
+from rosterwatch.providers import PROVIDERS
+from rosterwatch.report import steps_of_visit, to_json
+
+SECRET_VARIABLE: Final = "ROSTERWATCH_CONSUMER_SECRET"  # noqa: S105 - the name of a variable
+CERTIFICATE_VARIABLE: Final = "ROSTERWATCH_API_CERTIFICATE"
+EXIT_HEALTHY, EXIT_BROKEN, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+_STATE_COLOURS: Final = {
+    CollectionState.OK: "green",
+    CollectionState.EMPTY: "yellow",
+    CollectionState.DENIED: "red",
+    CollectionState.BROKEN: "red",
+    CollectionState.UNTESTED: "dim",
+}
+_STATUS_COLOURS: Final = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.FAILING: "red", Status.UNKNOWN: "magenta"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(rosterwatch.__version__, prog_name="rosterwatch")
+def rosterwatch_command() -> None:
+    """Says whether a OneRoster connection works, and if not: why, whose move it is, and how to fix it."""
+
+
+@rosterwatch_command.command()
+@click.option("--url", help="The base URL, for example https://district.aeries.net/aeries")
+@click.option("--consumer-id", help="The Consumer ID. The Consumer Secret is never an argument.")
+@click.option(
+    "--consumer-secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"A file that holds the Consumer Secret. Without it: the variable {SECRET_VARIABLE}, or a prompt.",
+)
+@click.option(
+    "--secret",
+    "secret_file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="A JSON file as it is stored in Secrets Manager, instead of the three options above (- reads standard input).",
+)
+@click.option("--provider", type=click.Choice(list(PROVIDERS)), help="The SIS product.  [default: aeries]")
+@click.option(
+    "--ca-bundle",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A PEM file with further certificate authorities to trust.",
+)
+@click.option("--allow-private", is_flag=True, help="Allow private and loopback addresses.")
+@click.option("--allow-http", is_flag=True, help="Allow plain http, for a server on this machine only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check(
+    url: str | None,
+    consumer_id: str | None,
+    consumer_secret_file: Path | None,
+    secret_file: Path | None,
+    provider: str | None,
+    ca_bundle: Path | None,
+    allow_private: bool,
+    allow_http: bool,
+    as_json: bool,
+) -> None:
+    """Visit one OneRoster server now. Needs no AWS.
+
+    Reads one record of each collection and shows none of them. Exit code 0: healthy; 1: not healthy; 2: bad usage or secret.
+    """
+    if secret_file is not None:
+        if url or consumer_id or consumer_secret_file or provider:
+            raise click.UsageError("--secret stands alone: base_url, consumer_id, consumer_secret and provider are fields in it.")
+        name, text = secret_file.stem if str(secret_file) != "-" else "standard input", _read(secret_file)
+        called = str(secret_file)
+    else:
+        if not url or not consumer_id:
+            raise click.UsageError("Give --url and --consumer-id, or --secret FILE.json.")
+        name, called = url, "where the credentials are stored"
+        text = _as_secret(url, consumer_id, _consumer_secret(consumer_secret_file), provider)
+    district = parse_secret(name, text, allow_http=allow_http)
+    seen: Observation | SecretFault
+    if isinstance(district, SecretFault):
+        seen, known = district, Known(called)
+    else:
+        known = Known(called, looks_like_certificate=looks_like_certificate(district))
+        seen = _visit(district, ca_bundle, allow_private=allow_private or (allow_http and district.base.url.startswith("http:")))
+    diagnosis = diagnose(seen, known)
+    if as_json:
+        click.echo(json.dumps(to_json(seen, diagnosis), indent=2))
+    else:
+        _show(seen, diagnosis)
+    if isinstance(seen, SecretFault):
+        raise click.exceptions.Exit(EXIT_USAGE)
+    raise click.exceptions.Exit(EXIT_HEALTHY if diagnosis.status is Status.HEALTHY else EXIT_BROKEN)
+
+
+def _visit(district: District, ca_bundle: Path | None, *, allow_private: bool) -> Observation:
+    try:
+        network = Network(ca_bundle=str(ca_bundle) if ca_bundle else None, allow_private=allow_private)
+    except (OSError, ssl.SSLError):
+        raise click.UsageError(f"--ca-bundle: {ca_bundle} holds no readable PEM certificate.") from None
+    with Console(stderr=True).status(f"Visiting {district.base.url} ..."):
+        return asyncio.run(probe(district, network))
+
+
+def _read(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{path} is not a text file.") from None
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _consumer_secret(path: Path | None) -> str:
+    if path is not None:
+        return _read(path).rstrip("\r\n")
+    from_environment = os.environ.get(SECRET_VARIABLE)
+    if from_environment:
+        return from_environment
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"No Consumer Secret: set {SECRET_VARIABLE}, or use --consumer-secret-file.")
+    return str(click.prompt("Consumer Secret", hide_input=True, err=True))
+
+
+def _as_secret(url: str, consumer_id: str, consumer_secret: str, provider: str | None) -> str:
+    fields = {"base_url": url, "consumer_id": consumer_id, "consumer_secret": consumer_secret}
+    certificate = os.environ.get(CERTIFICATE_VARIABLE)
+    if certificate:
+        fields["api_certificate"] = certificate
+    return json.dumps(fields | ({"provider": provider} if provider else {}))
+
+
+def _show(seen: Observation | SecretFault, diagnosis: Diagnosis) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    if isinstance(seen, Observation):
+        for line in steps_of_visit(seen):
+            console.print(f"  {line}", style="dim", markup=False)
+        console.print(_table(seen))
+        console.print(f"{seen.requests} requests in {seen.milliseconds} ms", style="dim")
+        console.print()
+    console.print(diagnosis.status.value.upper(), style=f"bold {_STATUS_COLOURS[diagnosis.status]}", end=" ")
+    if diagnosis.primary is None:
+        console.print("Every required collection is readable and holds records.")
+    for finding in diagnosis.findings:
+        _show_finding(console, finding)
+
+
+def _table(observation: Observation) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("  Collection")
+    table.add_column("State")
+    for column in ("HTTP", "Records", "Total", "ms"):
+        table.add_column(column, justify="right")
+    for one in observation.collections:
+        answered = one.exchange is not None and one.exchange.status is not None
+        table.add_row(
+            f"  {one.name}" + ("" if one.required else " (optional)"),
+            one.state.value,
+            str(one.exchange.status) if one.exchange and answered else "-",
+            str(one.records) if one.state in (CollectionState.OK, CollectionState.EMPTY) else "-",
+            "-" if one.total is None else str(one.total),
+            str(one.exchange.milliseconds) if one.exchange else "-",
+            style=_STATE_COLOURS[one.state],
+        )
+    return table
+
+
+def _show_finding(console: Console, finding: Finding) -> None:
+    def say(text: str, **style: Any) -> None:
+        console.print(text, markup=False, **style)
+
+    cause = finding.cause
+    say(finding.headline, style="bold")
+    say(f"  {cause.name}, {cause.severity.word}; whose move: {cause.owner.value}")
+    for word in finding.evidence:
+        say(f"  - {word}", style="dim")
+    for number, step in enumerate(finding.next_steps, 1):
+        say(f"  {number}. {step}")
+    say("")
+
+
+def main() -> NoReturn:
+    """The entry point: every way to end is a sentence and an exit code, never a traceback."""
+    try:
+        # Click answers with the exit code that a command has ended with, or None.
+        code = rosterwatch_command(standalone_mode=False) or EXIT_HEALTHY
+    except click.ClickException as error:
+        error.show()
+        code = EXIT_USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted. Nothing was changed.", err=True)
+        _leave(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell but standard error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo("The output was closed before everything was written.", err=True)
+        _leave(EXIT_BROKEN)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End now: a name server that still owes us an answer must not hold the terminal."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = EXIT_BROKEN
+    os._exit(code)

@@ -1,0 +1,94 @@
+"""The only reader of the environment. Each function reads the settings it uses; a missing or bad one is named at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class SettingError(Exception):
+    """When an environment variable is missing or has a value that cannot be used. Names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSettings:
+    """For ``dispatch_districts``. ``spread_seconds``: over how long one tick's visits are spread."""
+
+    secret_prefix: str
+    table: str
+    queue_url: str
+    spread_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """For ``check_districts``. ``host_concurrency``: requests at a time to one host from one invocation."""
+
+    secret_prefix: str
+    table: str
+    queue_url: str
+    allow_private: bool
+    ca_bundle: str | None
+    host_concurrency: int
+    second_look_seconds: int
+    fingerprint_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """For ``send_alerts``. ``dispatch_function`` goes into the command that proves a fix."""
+
+    table: str
+    topic_arn: str
+    dispatch_function: str
+
+
+def dispatch_settings(environ: Mapping[str, str] = os.environ) -> DispatchSettings:
+    """Read them. Raises SettingError."""
+    return DispatchSettings(
+        secret_prefix=_text(environ, "SECRET_PREFIX"),
+        table=_text(environ, "TABLE"),
+        queue_url=_text(environ, "QUEUE_URL"),
+        spread_seconds=_number(environ, "SPREAD_SECONDS", 0, 900),
+    )
+
+
+def check_settings(environ: Mapping[str, str] = os.environ) -> CheckSettings:
+    """Read them. Raises SettingError."""
+    return CheckSettings(
+        secret_prefix=_text(environ, "SECRET_PREFIX"),
+        table=_text(environ, "TABLE"),
+        queue_url=_text(environ, "QUEUE_URL"),
+        allow_private=_text(environ, "ALLOW_PRIVATE") == "true",
+        ca_bundle=environ.get(_PREFIX + "CA_BUNDLE") or None,
+        host_concurrency=_number(environ, "HOST_CONCURRENCY", 1, 4),
+        second_look_seconds=_number(environ, "SECOND_LOOK_SECONDS", 0, 900),
+        fingerprint_secret=_text(environ, "FINGERPRINT_SECRET"),
+    )
+
+
+def alert_settings(environ: Mapping[str, str] = os.environ) -> AlertSettings:
+    """Read them. Raises SettingError."""
+    return AlertSettings(
+        table=_text(environ, "TABLE"),
+        topic_arn=_text(environ, "TOPIC_ARN"),
+        dispatch_function=_text(environ, "DISPATCH_FUNCTION"),
+    )
+
+
+_PREFIX = "ROSTERWATCH_"
+
+
+def _text(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(_PREFIX + name, "")
+    if not value:
+        raise SettingError(f"the environment variable {_PREFIX}{name} is missing")
+    return value
+
+
+def _number(environ: Mapping[str, str], name: str, least: int, most: int) -> int:
+    value = _text(environ, name)
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise SettingError(f"the environment variable {_PREFIX}{name} must be a number from {least} to {most}")
+    return int(value)

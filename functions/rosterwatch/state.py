@@ -1,0 +1,170 @@
+"""Amazon DynamoDB: one item a district for its state, one item a transition, written together or not at all.
+
+Items (all share one table, keys ``pk`` and ``sk``):
+- ``district`` / name: the state as a JSON document, with ``version`` for conditional writes.
+- ``transition#<name>`` / number: what changed, as a JSON document. The table's stream hands it to ``send_alerts``: the change
+  *is* the outbox. It is kept for ``KEPT_DAYS``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from rosterwatch.diagnosis import Status
+from rosterwatch.health import State, Transition
+from rosterwatch.record import to_record
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: The shape of a state item. A reader leaves an item of a higher shape alone.
+SHAPE: Final = 1
+KEPT_DAYS: Final = 400
+_STATES: Final = "district"
+_BATCH_SIZE: Final = 100
+_TIMES: Final = ("since", "visited_at", "suspected_at", "last_good_at", "pair_worked_at", "not_before")
+
+
+class NewerShapeError(Exception):
+    """When a state was written by a newer release than this one: it must be left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the fleet's list needs of one district."""
+
+    district: str
+    status: Status
+    cause: str | None
+    host: str | None
+
+
+class StateStore:
+    """The districts' states. Our own failures raise botocore's exceptions."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(self, districts: Sequence[str]) -> dict[str, State | NewerShapeError]:
+        """The states of districts that have one; a hundred a call, consistently."""
+        found: dict[str, State | NewerShapeError] = {}
+        for start in range(0, len(districts), _BATCH_SIZE):
+            keys = [{"pk": {"S": _STATES}, "sk": {"S": name}} for name in dict.fromkeys(districts[start : start + _BATCH_SIZE])]
+            request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
+            while request:
+                answer = self._client.batch_get_item(RequestItems=request)
+                for item in answer["Responses"].get(self._table, []):
+                    found[item["sk"]["S"]] = _state(item)
+                request = answer.get("UnprocessedKeys")
+        return found
+
+    def write(self, state: State, transition: Transition | None) -> bool:
+        """Store a state, and with it its transition. False: somebody else has written since it was read; nothing was stored."""
+        put: Any = {
+            "TableName": self._table,
+            "Item": _item(state),
+            "ConditionExpression": "attribute_not_exists(pk) OR version = :read",
+            "ExpressionAttributeValues": {":read": {"N": str(state.version - 1)}},
+        }
+        try:
+            if transition is None:
+                self._client.put_item(**put)
+            else:
+                told: Any = {
+                    "TableName": self._table,
+                    "Item": _transition_item(transition),
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+                self._client.transact_write_items(TransactItems=[{"Put": put}, {"Put": told}])
+        except ClientError as error:
+            if _lost_the_race(error):
+                return False
+            raise
+        return True
+
+    def all(self) -> Iterator[Summary]:
+        """Every district that was ever visited and not removed since."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": _STATES}},
+            ProjectionExpression="sk, #status, cause, host",
+            ExpressionAttributeNames={"#status": "status"},
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield Summary(
+                    item["sk"]["S"], Status(item["status"]["S"]), item.get("cause", {}).get("S"), item.get("host", {}).get("S")
+                )
+
+    def is_published(self, district: str, number: int) -> bool:
+        """Whether the alert of a transition has already been handed to SNS."""
+        answer = self._client.get_item(
+            TableName=self._table, Key=_transition_key(district, number), ConsistentRead=True, ProjectionExpression="published_at"
+        )
+        return "published_at" in answer.get("Item", {})
+
+    def mark_published(self, district: str, number: int, at: datetime) -> None:
+        """Note that SNS has taken the alert of a transition."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=_transition_key(district, number),
+            UpdateExpression="SET published_at = :at",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues={":at": {"S": at.isoformat()}},
+        )
+
+
+def _lost_the_race(error: ClientError) -> bool:
+    code = error.response.get("Error", {}).get("Code")
+    if code == "ConditionalCheckFailedException":
+        return True
+    reasons: Any = error.response.get("CancellationReasons", [])
+    return code == "TransactionCanceledException" and any(
+        reason.get("Code") in ("ConditionalCheckFailed", "TransactionConflict") for reason in reasons
+    )
+
+
+def _transition_key(district: str, number: int) -> dict[str, Any]:
+    return {"pk": {"S": f"transition#{district}"}, "sk": {"S": f"{number:010}"}}
+
+
+def _transition_item(transition: Transition) -> dict[str, Any]:
+    expires = transition.at + timedelta(days=KEPT_DAYS)
+    return {
+        **_transition_key(transition.district, transition.number),
+        "record": {"S": json.dumps(to_record(transition))},
+        "expires_at": {"N": str(int(expires.timestamp()))},
+    }
+
+
+def _item(state: State) -> dict[str, Any]:
+    document = {name: value for name, value in asdict(state).items() if value not in (None, (), {}, 0)}
+    document |= {name: value.isoformat() for name, value in document.items() if isinstance(value, datetime)}
+    item: dict[str, Any] = {
+        "pk": {"S": _STATES},
+        "sk": {"S": state.district},
+        "shape": {"N": str(SHAPE)},
+        "version": {"N": str(state.version)},
+        "status": {"S": state.status.value},
+        "state": {"S": json.dumps(document)},
+    }
+    item |= {name: {"S": value} for name, value in (("cause", state.cause), ("host", state.host)) if value}
+    return item
+
+
+def _state(item: dict[str, Any]) -> State | NewerShapeError:
+    if int(item["shape"]["N"]) > SHAPE:
+        return NewerShapeError(item["sk"]["S"])
+    known = {f.name for f in fields(State)}
+    document = {name: value for name, value in json.loads(item["state"]["S"]).items() if name in known}
+    document |= {name: datetime.fromisoformat(document[name]) for name in _TIMES if name in document}
+    document |= {"status": Status(document["status"]), "concerned": tuple(document.get("concerned", ()))}
+    return State(**document)
