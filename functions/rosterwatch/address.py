@@ -37,7 +37,7 @@ def normalise(raw: str, *, subdirectory: bool, allow_http: bool = False) -> Base
     _require_https(parts.scheme.lower(), host, raw, allow_http=allow_http)
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not carry a user name or password; write it as https://host/folder")
-    if not host or any(character.isspace() or character in "<>\"\\^`{|}%" for character in host):
+    if not host or any(character.isspace() or character in '<>"\\^`{|}%' for character in host):
         raise ValueError("has no valid host; write it as https://host/folder")
     path, changes = _base_path(parts.path, subdirectory=subdirectory)
     if parts.query or parts.fragment:
@@ -54,9 +54,13 @@ def _require_https(scheme: str, host: str, raw: str, *, allow_http: bool) -> Non
         return
     if scheme == "http":
         if not allow_http:
-            raise ValueError("starts with http://; credentials only travel over https, so write https:// (the server must offer it)")
+            raise ValueError(
+                "starts with http://; credentials only travel over https, so write https:// (the server must offer it)"
+            )
         if not is_loopback(host):
-            raise ValueError("plain http is only allowed for a server on this machine (127.0.0.1, ::1 or localhost); write https://")
+            raise ValueError(
+                "plain http is only allowed for a server on this machine (127.0.0.1, ::1 or localhost); write https://"
+            )
         return
     if "://" not in raw:
         raise ValueError("does not start with https://; write it as https://host/folder")

@@ -1,4 +1,4 @@
-"""Pure: a transition becomes the message that a person reads at 3 a.m.: what, since when, why, whose move, and how to prove the fix."""
+"""Pure: a transition becomes the message that a person reads at 3 a.m.: what broke, since when, why, and whose move it is."""
 
 from __future__ import annotations
 

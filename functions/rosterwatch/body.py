@@ -54,14 +54,16 @@ IMSX_CODES: Final = frozenset(
 
 # Words that tell the pages apart; looked for in the first part of a page only, in this order.
 _PAGE_WORDS: Final = (
-    (Page.OFFLINE, ("app_offline", "maintenance", "temporarily unavailable", "service unavailable", "being updated", "back shortly")),
+    (Page.OFFLINE, ("app_offline", "maintenance", "temporarily unavailable", "service unavailable", "being updated", "be back")),
     (Page.BLOCKED, ("request blocked", "request rejected", "access denied", "web application firewall", "attention required",
                     "incident id", "support id", "captcha", "not acceptable", "forbidden by")),
     (Page.CRASH, ("server error in", "runtime error", "stack trace", "unhandled exception", "internal server error")),
     (Page.LOGIN, ('type="password"', "type='password'", "type=password", "sign in", "signin", "log in", "login", "single sign-on")),
 )  # fmt: skip
 _PAGE_CHARACTERS: Final = 20_000
-_LOOKS_LIKE_HTML: Final = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|title|h1|form|meta|script)\b", re.I | re.S)
+_LOOKS_LIKE_HTML: Final = re.compile(
+    r"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|title|h1|form|meta|script)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 def read_body(media_type: str | None, raw: bytes, *, complete: bool = True) -> tuple[Body, Any]:
@@ -97,7 +99,7 @@ def _page(text: str) -> Page:
     return next((page for page, words in _PAGE_WORDS if any(word in beginning for word in words)), Page.OTHER)
 
 
-def _dialect(document: dict[str, Any]) -> tuple[Dialect | None, str | None]:
+def _dialect(document: dict[str, Any]) -> tuple[Dialect | None, str | None]:  # noqa: PLR0911 - a dialect a return
     """The error dialect of a JSON object and its code, if the code is one we know. ``(None, None)``: not an error body."""
     status_info = document.get("statusInfoSet")
     if isinstance(status_info, list):

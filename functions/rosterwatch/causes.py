@@ -40,6 +40,7 @@ class Severity(enum.IntEnum):
 
     @property
     def word(self) -> str:
+        """``page``, ``ticket`` or ``note``."""
         return self.name.lower()
 
 
@@ -120,7 +121,7 @@ _CATALOGUE: Final = (
         "Renew the certificate and bind the new one to the https binding of the {product} site.",
         "Every product that reads this district has stopped too; nothing needs to change on our side.",
     )),
-    Cause("certificate_self_signed", _H, _ADMIN, _PAGE, 2, "The TLS certificate of {host} is self-signed or from a private authority", (
+    Cause("certificate_self_signed", _H, _ADMIN, _PAGE, 2, "The TLS certificate of {host} is self-signed or of a private authority", (
         "Install a certificate from a public authority on {host}.",
         "If a private authority is intended, put its PEM into functions/ and deploy with CaBundleFile.",
     )),
@@ -188,19 +189,19 @@ _CATALOGUE: Final = (
         "If the district's own staff can work normally, {product} support needs the time of this alert and the path {target}.",
     )),
     # -- the token --------------------------------------------------------------------------------------------------------
-    Cause("credentials_revoked", _D, _ADMIN, _PAGE, 1, "The Consumer ID and Secret no longer work: the vendor record was deleted, "
-          "recreated or unticked", (
+    Cause("credentials_revoked", _D, _ADMIN, _PAGE, 1,
+          "The Consumer ID and Secret no longer work: the vendor record was deleted, recreated or unticked", (
         "@reissue",
         "Nothing else has to be done: storing the secret starts a new visit.",
     )),
-    Cause("credentials_rotated_badly", _D, _US, _PAGE, 1, "The newly stored Consumer ID or Secret is refused, while the one before it still "
-          "works", (
+    Cause("credentials_rotated_badly", _D, _US, _PAGE, 1,
+          "The newly stored Consumer ID or Secret is refused, while the one before it still works", (
         "Roll back: make the previous version of {secret} current again, then store the new pair once it is proved with "
         "rosterwatch check.",
         "@reissue",
     )),
-    Cause("certificate_in_consumer_field", _D, _US, _PAGE, 1, "The API Certificate seems to be stored where the Consumer ID or Secret "
-          "belongs", (
+    Cause("certificate_in_consumer_field", _D, _US, _PAGE, 1,
+          "The API Certificate seems to be stored where the Consumer ID or Secret belongs", (
         "@reissue",
     )),
     Cause("credentials_wrong", _D, _ADMIN, _PAGE, 1, "The Consumer ID or Consumer Secret is refused", (
@@ -254,8 +255,8 @@ _CATALOGUE: Final = (
     Cause("permission_missing", _D, _ADMIN, _PAGE, 1, "No permission to read {collections}", (
         "@permit",
     )),
-    Cause("everything_empty", _D, _ADMIN, _PAGE, 1, "Every collection is readable and empty: that is a missing authorisation, not an "
-          "empty school", (
+    Cause("everything_empty", _D, _ADMIN, _PAGE, 1,
+          "Every collection is readable and empty: that is a missing authorisation, not an empty school", (
         "@permit",
         "@enable",
         "If all boxes are ticked, the record may be limited to no schools, or the wrong school year's database is the default.",

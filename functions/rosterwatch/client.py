@@ -11,10 +11,10 @@ import functools
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urljoin, urlsplit
 
 import certifi
@@ -88,7 +88,7 @@ class Answer:
 
     exchange: Exchange
     document: Any = None
-    headers: Mapping[str, str] = httpx.Headers()
+    headers: Mapping[str, str] = field(default_factory=dict)
     starved: bool = False
 
 
@@ -118,7 +118,7 @@ class Client:
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
         )
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -127,7 +127,7 @@ class Client:
             async with asyncio.timeout(1.0):
                 await self._transport.aclose()
 
-    async def send(
+    async def send(  # noqa: PLR0913 - a request has this many parts
         self,
         phase: Phase,
         method: str,

@@ -12,7 +12,7 @@ from rosterwatch import evidence, oneroster, rules
 from rosterwatch.calendar import in_session, next_term, school_year
 from rosterwatch.causes import CAUSES, ORDER, Cause, Owner, Severity
 from rosterwatch.district import SecretFault
-from rosterwatch.observation import BodyKind, Collection, CollectionState, Exchange, Observation, Term
+from rosterwatch.observation import Collection, CollectionState, Exchange, Observation
 from rosterwatch.providers import PROVIDERS
 
 SLOW_SECONDS: Final = 10
@@ -58,6 +58,7 @@ class Finding:
 
     @property
     def headline(self) -> str:
+        """The cause's headline with this finding's facts in it."""
         return self.cause.headline.format_map(self.facts)
 
     @property
@@ -102,9 +103,7 @@ def _conclude(findings: list[Finding]) -> Diagnosis:
 
 
 #: Causes that leave us without a look at the district at all.
-_BLINDING: Final = frozenset(
-    name for name, cause in CAUSES.items() if cause.owner is Owner.US and cause.scope.value == "ourselves"
-)
+_BLINDING: Final = frozenset(name for name, cause in CAUSES.items() if cause.owner is Owner.US and cause.scope.value == "ourselves")
 
 
 def _secret_finding(fault: SecretFault, known: Known) -> Finding:
@@ -185,7 +184,9 @@ class _Judge:
             return "credentials_revoked", [self._worked(), *self._record_evidence()]
         if known.looks_like_certificate:
             return "certificate_in_consumer_field", ["A stored value is 32 letters and digits, the shape of an API Certificate."]
-        words = ["This pair has never worked here." if known.pair_worked is False else "There is no record of this pair ever working."]
+        words = [
+            "This pair has never worked here." if known.pair_worked is False else "There is no record of this pair ever working."
+        ]
         changed, worked = known.secret_changed_at, known.pair_worked_at
         if changed and worked and changed > worked:
             words.append(
@@ -294,8 +295,12 @@ class _Judge:
             yield self._finding("certificate_expiring", None, [f"Valid until {on}."], days=str(days), expires_on=on)
         offset = seen.system.clock_offset if seen.system else None
         if offset is not None and abs(offset) > CLOCK_SKEW_SECONDS:
-            yield self._finding("clock_skew", None, [f"Its clock is {offset:+.0f} s off ours."], offset=f"{abs(offset) / 60:.0f} minutes")
-        late = [c for c in seen.collections if c.exchange and c.exchange.milliseconds > SLOW_SECONDS * 1000 and c.exchange.succeeded]
+            yield self._finding(
+                "clock_skew", None, [f"Its clock is {offset:+.0f} s off ours."], offset=f"{abs(offset) / 60:.0f} minutes"
+            )
+        late = [
+            c for c in seen.collections if c.exchange and c.exchange.milliseconds > SLOW_SECONDS * 1000 and c.exchange.succeeded
+        ]
         if late:
             yield self._collections_finding("slow", late)
         yield from self._shrunk_findings()
@@ -337,7 +342,9 @@ class _Judge:
 
 
 _MOST_EVIDENCE: Final = 12
-_URL_CAUSES: Final = frozenset({"wrong_base_url", "not_oneroster", "login_page", "oneroster_disabled", "token_unclear", "token_missing"})
+_URL_CAUSES: Final = frozenset(
+    {"wrong_base_url", "not_oneroster", "login_page", "oneroster_disabled", "token_unclear", "token_missing"}
+)
 
 
 def _listed(names: tuple[str, ...]) -> str:

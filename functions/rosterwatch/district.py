@@ -93,7 +93,7 @@ def looks_like_certificate(district: District) -> bool:
 def _load(text: str) -> tuple[dict[str, Any] | None, list[str]]:
     try:
         document = json.loads(text, object_pairs_hook=_no_duplicates)
-    except _DuplicateField as duplicate:
+    except _DuplicateFieldError as duplicate:
         return None, [f"field {duplicate.args[0]} is there twice: keep one of them"]
     except json.JSONDecodeError as error:
         return None, [f"the secret is not valid JSON (line {error.lineno}, column {error.colno}): store one JSON object of fields"]
@@ -104,7 +104,7 @@ def _load(text: str) -> tuple[dict[str, Any] | None, list[str]]:
     return document, []
 
 
-class _DuplicateField(ValueError):
+class _DuplicateFieldError(ValueError):
     """When a JSON object names a field twice: which value was meant cannot be known."""
 
 
@@ -112,7 +112,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: dict[str, Any] = {}
     for name, value in pairs:
         if name in seen:
-            raise _DuplicateField(_shown(name))
+            raise _DuplicateFieldError(_shown(name))
         seen[name] = value
     return seen
 

@@ -75,6 +75,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        """Resolve, check and connect. Raises AddressNotAllowedError, socket.gaierror, and httpcore's connection errors."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + (timeout if timeout is not None else 3600.0)
         try:
@@ -96,6 +97,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         raise failure
 
     async def sleep(self, seconds: float) -> None:
+        """As httpcore asks of a backend."""
         await asyncio.sleep(seconds)
 
 
@@ -190,7 +192,7 @@ _FALLBACKS: Final[dict[type[BaseException], Fault]] = {
 }
 
 
-def _fault_of_link(link: BaseException) -> Fault | None:  # noqa: PLR0911 - one return a kind of failure reads best
+def _fault_of_link(link: BaseException) -> Fault | None:  # noqa: C901, PLR0911 - one return a kind of failure reads best
     if isinstance(link, AddressNotAllowedError):
         return Fault.ADDRESS_NOT_ALLOWED
     if isinstance(link, socket.gaierror):

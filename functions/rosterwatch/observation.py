@@ -157,6 +157,7 @@ class Token:
 
     @property
     def granted(self) -> bool:
+        """Whether the visit ended up with a token."""
         return bool(self.attempts) and self.attempts[-1].granted
 
     @property

@@ -44,7 +44,9 @@ REQUIRED: Final = (
 OPTIONAL: Final = ("gradingPeriods", "demographics")
 
 #: What may rightly be empty while school is out, since servers list current enrolments and terms only (section 0, fact 6).
-SEASONAL: Final = frozenset({"terms", "gradingPeriods", "classes", "students", "teachers", "users", "enrollments", "academicSessions"})
+SEASONAL: Final = frozenset(
+    {"terms", "gradingPeriods", "classes", "students", "teachers", "users", "enrollments", "academicSessions"}
+)
 
 _SCOPE_ROOTS: Final = {
     "1.1": "https://purl.imsglobal.org/spec/or/v1p1/scope/",

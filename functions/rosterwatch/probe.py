@@ -129,9 +129,7 @@ class _Visit:
         missing = tuple(scope for scope in scopes if scope not in granted) if granted is not None else ()
         return Token(tuple(attempts), missing if dialect.scoped else ())
 
-    async def _ask_token(
-        self, dialect: TokenDialect, scopes: tuple[str, ...], attempts: list[TokenAttempt]
-    ) -> TokenAttempt | None:
+    async def _ask_token(self, dialect: TokenDialect, scopes: tuple[str, ...], attempts: list[TokenAttempt]) -> TokenAttempt | None:
         request = auth.token_request(self.district.base.url, dialect, self.district.credentials, scopes)
         answer = await self._send(
             Phase.TOKEN, "POST", request.url, target=dialect.path, headers=request.headers, content=request.content
@@ -146,7 +144,9 @@ class _Visit:
     async def _collections(self, token: Token) -> tuple[Token, tuple[Collection, ...]]:
         """Read every wanted collection; where the token itself is refused, once more with one new token."""
         found = list(await asyncio.gather(*(self._collection(name, required) for name, required in self._wanted())))
-        refused = [index for index, one in enumerate(found) if one.exchange is not None and one.exchange.status == HTTP_UNAUTHORIZED]
+        refused = [
+            index for index, one in enumerate(found) if one.exchange is not None and one.exchange.status == HTTP_UNAUTHORIZED
+        ]
         if refused:
             dialect = next(d for d in self.district.provider.token_dialects if d.name == token.dialect)
             attempts = list(token.attempts)

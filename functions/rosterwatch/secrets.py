@@ -101,7 +101,9 @@ def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
 def _value(district: str, secret: Any) -> SecretValue | SecretFault:
     text = secret.get("SecretString")
     if text is None:
-        return SecretFault(district, SecretTrouble.MALFORMED, ("the secret is binary: store it as text, one JSON object of fields",))
+        return SecretFault(
+            district, SecretTrouble.MALFORMED, ("the secret is binary: store it as text, one JSON object of fields",)
+        )
     return SecretValue(text, secret.get("VersionId", ""), secret.get("CreatedDate"))
 
 

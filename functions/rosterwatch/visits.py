@@ -130,9 +130,7 @@ class Round:
             looks_like_certificate=looks_like_certificate(district),
         )
 
-    def _lesson(
-        self, name: str, value: SecretValue | SecretFault, seen: Observation | SecretFault, now: datetime
-    ) -> Lesson:
+    def _lesson(self, name: str, value: SecretValue | SecretFault, seen: Observation | SecretFault, now: datetime) -> Lesson:
         if isinstance(seen, SecretFault) or not isinstance(value, SecretValue):
             return Lesson()
         district = parse_secret(name, value.text)
