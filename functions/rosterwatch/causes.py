@@ -121,7 +121,8 @@ _CATALOGUE: Final = (
         "Renew the certificate and bind the new one to the https binding of the {product} site.",
         "Every product that reads this district has stopped too; nothing needs to change on our side.",
     )),
-    Cause("certificate_self_signed", _H, _ADMIN, _PAGE, 2, "The TLS certificate of {host} is self-signed or of a private authority", (
+    Cause("certificate_self_signed", _H, _ADMIN, _PAGE, 2,
+          "The TLS certificate of {host} is self-signed, or from a private authority", (
         "Install a certificate from a public authority on {host}.",
         "If a private authority is intended, put its PEM into functions/ and deploy with CaBundleFile.",
     )),

@@ -110,6 +110,7 @@ class _Stream(httpx.AsyncByteStream):
             yield part
 
     async def aclose(self) -> None:
+        """Let go of the response."""
         await self._stream.aclose()
 
 
@@ -126,6 +127,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request over a checked connection. Raises httpcore's exceptions and those of the checks."""
         url = request.url
         answer = await self._pool.handle_async_request(
             httpcore.Request(
@@ -139,6 +141,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer.stream), extensions=answer.extensions)
 
     async def aclose(self) -> None:
+        """Close the connections."""
         await self._pool.aclose()
 
 
