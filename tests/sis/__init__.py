@@ -1,10 +1,10 @@
 """A simulated student information system: real sockets, real TLS, and a switch for every way it can fail."""
 
-from tests.sis import answers, wire  # entering their kinds of fault
+from tests.sis import answers, bends, wire  # each enters its kinds of fault
 from tests.sis.aeries import Aeries
 from tests.sis.district import District
 from tests.sis.faults import KINDS, Fault
 from tests.sis.school import PLANTED
 from tests.sis.server import SimulatedSis
 
-__all__ = ["KINDS", "PLANTED", "Aeries", "District", "Fault", "SimulatedSis", "answers", "wire"]
+__all__ = ["KINDS", "PLANTED", "Aeries", "District", "Fault", "SimulatedSis", "answers", "bends", "wire"]

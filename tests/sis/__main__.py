@@ -33,9 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--students", type=int, default=240, help="pupils in each")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same data and credentials")
     parser.add_argument("--name", default="localhost", help="the host name in the URLs; it must lead to 127.0.0.1")
-    parser.add_argument(
-        "--state-file", type=Path, help="where to write addresses and credentials (default: the screen)"
-    )
+    parser.add_argument("--state-file", type=Path, help="where to write addresses and credentials (default: the screen)")
     parser.add_argument("--list-faults", action="store_true", help="list every fault with its parameters, and end")
     wanted = parser.parse_args(arguments)
     if wanted.list_faults:
@@ -53,15 +51,13 @@ def main(arguments: list[str] | None = None) -> int:
                 "pid": os.getpid(),
                 "ca_file": sis.ca_file,
                 "control_url": control.url,
-                "hosts": [
-                    {"name": host.name, "origin": host.origin, "plain_origin": host.plain_origin} for host in sis.hosts
-                ],
+                "hosts": [{"name": host.name, "origin": host.origin, "plain_origin": host.plain_origin} for host in sis.hosts],
                 "districts": [describe(district) for district in sis.districts],
             },
             indent=2,
         )
         if wanted.state_file is None:
-            print(state, flush=True)
+            _say(state)
             over.wait()
             return 0
         try:
@@ -70,6 +66,11 @@ def main(arguments: list[str] | None = None) -> int:
         finally:
             wanted.state_file.unlink(missing_ok=True)
     return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _write(path: Path, text: str) -> None:
@@ -83,7 +84,7 @@ def _write(path: Path, text: str) -> None:
 def _list_faults() -> None:
     for kind in sorted(KINDS.values(), key=lambda one: (one.level, one.action, one.name)):
         parameters = ", ".join(f"{name}={value!r}" for name, value in kind.parameters.items())
-        print(f"{kind.level:8} {kind.action:7} {kind.phase:5} {kind.name}({parameters})\n    {kind.explanation}")
+        _say(f"{kind.level:8} {kind.action:7} {kind.phase:5} {kind.name}({parameters})\n    {kind.explanation}")
 
 
 if __name__ == "__main__":

@@ -65,9 +65,7 @@ class Admin:
     def __init__(self, district: "District") -> None:
         self._district = district
 
-    def create_record(
-        self, product: str = "Incident IQ", oneroster: bool = True, boxes: Iterable[str] = BOXES
-    ) -> dict[str, str]:
+    def create_record(self, product: str = "Incident IQ", oneroster: bool = True, boxes: Iterable[str] = BOXES) -> dict[str, str]:
         """Add a record on API Security. The newest one is what `District.credentials` shows."""
         district = self._district
         ticked = self._known(boxes)

@@ -31,9 +31,7 @@ def imsx(code_minor: str, description: str) -> object:
         "imsx_severity": "error",
         "imsx_description": description,
         "imsx_CodeMinor": {
-            "imsx_codeMinorField": [
-                {"imsx_codeMinorFieldName": "TargetEndSystem", "imsx_codeMinorFieldValue": code_minor}
-            ]
+            "imsx_codeMinorField": [{"imsx_codeMinorFieldName": "TargetEndSystem", "imsx_codeMinorFieldValue": code_minor}]
         },
     }
 
@@ -41,7 +39,8 @@ def imsx(code_minor: str, description: str) -> object:
 def _page(title: str, content: str) -> str:
     return (
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">'
-        f'\n<html xmlns="http://www.w3.org/1999/xhtml">\n<head><title>{title}</title></head>\n<body>{content}</body></html>'
+        '\n<html xmlns="http://www.w3.org/1999/xhtml">\n'
+        f"<head><title>{title}</title></head>\n<body>{content}</body></html>"
     )
 
 
@@ -65,8 +64,7 @@ IIS_404 = _page(
 )
 WAF_BLOCK = _page(
     "Request blocked",
-    "<h1>403 ERROR</h1><h2>The request could not be satisfied.</h2><hr>Request blocked. "
-    "Your support ID is: 11846920531170449912",
+    "<h1>403 ERROR</h1><h2>The request could not be satisfied.</h2><hr>Request blocked. Your support ID is: 11846920531170449912",
 )
 APP_OFFLINE = _page("Site under maintenance", "<h1>Aeries is being updated</h1><p>Please check back in a few minutes.")
 HTTP_SYS_503 = (
@@ -81,8 +79,7 @@ YELLOW_SCREEN = _page(
 )
 ARR_502 = _page(
     "502 - Web server received an invalid response while acting as a gateway or proxy server.",
-    "<h1>Server Error</h1><h2>502 - Web server received an invalid response while acting as a gateway or proxy "
-    "server.</h2>",
+    "<h1>Server Error</h1><h2>502 - Web server received an invalid response while acting as a gateway or proxy server.</h2>",
 )
 RATE_LIMIT_PAGE = _page("Too Many Requests", "<h1>429 Too Many Requests</h1><hr>You have sent too many requests.")
 

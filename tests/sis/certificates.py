@@ -1,7 +1,7 @@
 """A certificate authority of our own, and every way a server's certificate can be wrong (reference 5, rows 5-11).
 
-The good certificate comes from an intermediate authority, as bought ones do, so that leaving the intermediate out is the
-real fault. Clients trust `Authority.root_pem` and nothing else.
+The good certificate comes from an intermediate authority, as bought ones do, so that leaving the intermediate out is
+the real fault. Clients trust `Authority.root_pem` and nothing else.
 """
 
 import ssl

@@ -74,9 +74,7 @@ class Node:
 class District:
     """A district on a host. Give a client `credentials`; break it through `admin` and `fail`."""
 
-    def __init__(
-        self, name: str, dialect: Dialect, school: School, ledger: Ledger, base_path: str | None = None
-    ) -> None:
+    def __init__(self, name: str, dialect: Dialect, school: School, ledger: Ledger, base_path: str | None = None) -> None:
         self.name = name
         self.base_path = f"/{name}" if base_path is None else base_path
         self.dialect = dialect

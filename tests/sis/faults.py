@@ -4,9 +4,9 @@
     Fault.named("bearer_refused", times=1)
     Fault.named("refuses")                      # the whole host
 
-A kind belongs to one level. `exchange` kinds replace or bend an honest answer, or the world it tells of (`answers.py`).
-`wire` kinds break the bytes of one answer, `host` kinds the listener itself (`wire.py`); both are served by a bare socket
-in place of hypercorn, over HTTP/1.1.
+A kind belongs to one level. `exchange` kinds replace an honest answer (`answers.py`), or bend it or the world it tells
+of (`bends.py`). `wire` kinds break the bytes of one answer, `host` kinds the listener itself (`wire.py`); both are served
+by a bare socket in place of hypercorn, over HTTP/1.1.
 
 Every fault takes, beside its own parameters: `phase` (token, data, systeminfo, certificate, other, any), `collection`,
 `times` (how many requests it strikes, None for all) and `skip` (how many it lets pass first).
@@ -57,11 +57,7 @@ def kind(action: str, phase: str = "any") -> Callable[[Function], Function]:
 
     def enter(function: Function) -> Function:
         signature = inspect.signature(function)
-        parameters = {
-            name: one.default
-            for name, one in signature.parameters.items()
-            if one.kind is inspect.Parameter.KEYWORD_ONLY
-        }
+        parameters = {name: one.default for name, one in signature.parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
         level = action if action in ("wire", "host") else "exchange"
         explanation = (inspect.getdoc(function) or "").partition("\n")[0]
         KINDS[function.__name__] = Kind(function.__name__, level, action, phase, function, parameters, explanation)
@@ -115,7 +111,7 @@ class Fault:
     def action(self) -> str:
         return self.kind.action
 
-    def parameter(self, name: str) -> Any:  # noqa: ANN401 - checked against its default's type when it was named
+    def parameter(self, name: str) -> Any:
         return self.parameters.get(name, self.kind.parameters[name])
 
     def strikes(self, place: Place) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from tests.sis.exchange import Answer, Request, html_answer, json_answer
 from tests.sis.faults import Fault
 from tests.sis.ledger import Ledger
 from tests.sis.port import Port
-from tests.sis.wire import serve_http1
+from tests.sis.wire import Connection, departed, serve_http1
 
 if TYPE_CHECKING:
     from tests.sis.district import District
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 class Host:
     """Serves the districts it is given, over HTTP/2 and HTTP/1.1, until it is told to break.
 
-    `fail` takes a fault of level `host`; `heal` takes it away. Either drops every open connection, so that a client which
-    keeps one alive feels the change too. Both may be called from any thread but the server's own.
+    `fail` takes a fault of level `host`; `heal` takes it away. Either drops every open connection, so that a client
+    which keeps one alive feels the change too. Both may be called from any thread but the server's own.
     """
 
     def __init__(self, name: str, address: str, authority: Authority, ledger: Ledger) -> None:
@@ -44,6 +43,7 @@ class Host:
         self.plain = "redirect"  # what the plain port does: redirect (301 to https), or serve
         self.problems: list[BaseException] = []  # the simulation's own mistakes; a test may look
         self._ports: list[Port] = []
+        self._readers: dict[str, asyncio.StreamReader] = {}  # by connection, to see a client leave
         self._config = Config()
         self._config.include_date_header = self._config.include_server_header = False
         self._config.errorlog = None
@@ -105,30 +105,43 @@ class Host:
         await secure.stop_listening()
         await plain.stop_listening()
         fault = self.fault
-        context = self._authority.context()
-        context.set_alpn_protocols(["h2", "http/1.1"])
-        if fault is not None and fault.name == "certificate":
-            context = self._authority.context(
-                fault.parameter("kind"), fault.parameter("protocol"), fault.parameter("days")
-            )
-            context.set_alpn_protocols(["h2", "http/1.1"])
-            fault = None
-        if fault is not None and fault.name == "drops_connections":
+        if fault is None or fault.name == "certificate":
+            await self._listen_well(secure, fault)
+            await plain.listen(self._hypercorn, None)
+        elif fault.name == "drops_connections":
             secure.drop_connections()
-        elif fault is not None and fault.name != "refuses":
-            await secure.listen(lambda reader, writer: fault.kind.run(reader, writer, **fault.parameters), None)
-        elif fault is None and any(district.faults.on_the_wire for district in self._districts.values()):
+        elif fault.name != "refuses":
+            await secure.listen(self._broken(fault), None)
+
+    async def _listen_well(self, port: Port, fault: Fault | None) -> None:
+        """Listen for TLS, under a certificate that a fault may have chosen."""
+        words = [fault.parameter(name) for name in ("kind", "protocol", "days")] if fault else []
+        context = self._authority.context(*words)
+        if any(district.faults.on_the_wire for district in self._districts.values()):
             context.set_alpn_protocols(["http/1.1"])
-            await secure.listen(self._bare, context)
-        elif fault is None:
-            await secure.listen(self._hypercorn, context)
-        await plain.listen(self._hypercorn, None)
+            await port.listen(self._bare, context)
+            return
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        listen = port.listen_alerting if fault and fault.parameter("protocol") == "old" else port.listen
+        await listen(self._hypercorn, context)
 
     # --- serving -----------------------------------------------------------------------------------------------------
 
+    def _broken(self, fault: Fault) -> Connection:
+        async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._ledger.connected(self.name)
+            await fault.kind.run(reader, writer, **fault.parameters)
+
+        return run
+
     async def _hypercorn(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ledger.connected(self.name)
-        await TCPServer(self._app, self._loop, self._config, WorkerContext(None), {}, reader, writer)
+        label = f"{self.name}:{writer.get_extra_info('peername')[1]}"
+        self._readers[label] = reader
+        try:
+            await TCPServer(self._app, self._loop, self._config, WorkerContext(None), {}, reader, writer)
+        finally:
+            del self._readers[label]
 
     async def _bare(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ledger.connected(self.name)
@@ -204,7 +217,11 @@ class Host:
                 await send({"type": "http.response.body", "body": answer.body, "more_body": False})
                 return
             async for piece in answer.body():
+                # Over HTTP/1.1 hypercorn does not look for a client's departure while it answers.
+                if departed(self._readers.get(request.connection)):
+                    return
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await asyncio.sleep(0)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

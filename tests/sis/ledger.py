@@ -1,7 +1,8 @@
 """What the server itself saw: every request line with its header names, and how many at one time.
 
-No header value is kept, except User-Agent. Known secrets are searched for in every request, so that a test can say where
-each of them went: `Seen.secrets` names them (`springfield.consumer_secret`), `Seen.secrets_in_url` those in the URL.
+No header value is kept, except User-Agent. Known secrets are searched for in every request, so that a test can say
+where each of them went: `Seen.secrets` names them (`springfield.consumer_secret`), `Seen.secrets_in_url` those in the
+URL.
 """
 
 import base64

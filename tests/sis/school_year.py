@@ -12,8 +12,8 @@ from datetime import date, timedelta
 class Calendar:
     """What the default database says about the year.
 
-    `year` is the year it starts in ("2026-2027" is 2026). `starts` and `ends` bound its terms. `lists_terms` is false in
-    the gap, when `/terms` is empty; `/academicSessions` and the schools of the v5 API still tell the dates.
+    `year` is the year it starts in ("2026-2027" is 2026). `starts` and `ends` bound its terms. `lists_terms` is false
+    in the gap, when `/terms` is empty; `/academicSessions` and the schools of the v5 API still tell the dates.
     """
 
     name: str

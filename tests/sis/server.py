@@ -36,8 +36,8 @@ class SimulatedSis:
             springfield.admin.recreate_record()
             springfield.fail("status", phase="data", collection="orgs", status=503, body="app_offline")
 
-    Districts go round the hosts in turn. `names` are the names its certificates are good for, the first of which stands in
-    its URLs; `127.0.0.1` is always one of them.
+    Districts go round the hosts in turn. `names` are the names its certificates are good for, the first of which stands
+    in its URLs; `127.0.0.1` is always one of them.
     """
 
     def __init__(
@@ -117,9 +117,7 @@ class SimulatedSis:
             self.add_district(name)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(timeout=20)

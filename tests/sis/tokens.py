@@ -82,19 +82,13 @@ def token_answer(request: Request, path: str, district: "District", generation: 
 
 
 def _client_credentials(request: Request, district: "District", node: "Node", endpoint: TokenEndpoint) -> Answer:
-    if request.query:
-        return oauth_error("invalid_request", description="The token endpoint takes no query.")
     form = _form(request)
-    if form is None or (endpoint.scopes and "grant_type" not in form):
-        return oauth_error("invalid_request")
-    if form.get("grant_type", "client_credentials") != "client_credentials":
-        return oauth_error("unsupported_grant_type")
     basic = _basic(request)
-    in_body = "client_secret" in form
-    if basic and in_body:  # RFC 6749 2.3: one method a request
-        return oauth_error("invalid_request", description="More than one client authentication.")
+    fault = _malformed(request, form, basic, endpoint)
+    if form is None or fault:
+        return oauth_error(fault or "invalid_request")
     pair = basic
-    if endpoint.body_credentials and in_body:
+    if endpoint.body_credentials and "client_secret" in form:
         pair = (form.get("client_id", ""), form["client_secret"])
     record = _record(district, pair)
     if record is None:
@@ -104,11 +98,20 @@ def _client_credentials(request: Request, district: "District", node: "Node", en
     if not endpoint.scopes:
         return _granted(district, node, record, frozenset(OFFERED_SCOPES), echoed=False)
     scopes = frozenset(form.get("scope", "").split())
-    if not scopes:
-        return oauth_error(district.settings.missing_scope)
-    if not scopes <= set(OFFERED_SCOPES):
-        return oauth_error("invalid_scope")
+    if not scopes or not scopes <= set(OFFERED_SCOPES):
+        return oauth_error("invalid_scope" if scopes else district.settings.missing_scope)
     return _granted(district, node, record, scopes, echoed=True)
+
+
+def _malformed(request: Request, form: dict[str, str] | None, basic: tuple[str, str] | None, endpoint: TokenEndpoint) -> str | None:
+    """What is wrong with the shape of a token request, whoever sends it."""
+    if form is None or request.query or (endpoint.scopes and "grant_type" not in form):
+        return "invalid_request"
+    if form.get("grant_type", "client_credentials") != "client_credentials":
+        return "unsupported_grant_type"
+    if basic and "client_secret" in form:  # RFC 6749 2.3: one way to authenticate in one request
+        return "invalid_request"
+    return None
 
 
 def _authorize(request: Request, district: "District", node: "Node") -> Answer:
@@ -139,9 +142,7 @@ def _exchange_code(request: Request, district: "District", node: "Node") -> Answ
     return _granted(district, node, record, frozenset(OFFERED_SCOPES), echoed=False)
 
 
-def _granted(
-    district: "District", node: "Node", record: VendorRecord, scopes: frozenset[str], *, echoed: bool
-) -> Answer:
+def _granted(district: "District", node: "Node", record: VendorRecord, scopes: frozenset[str], *, echoed: bool) -> Answer:
     token = district.grant(node, record, scopes, TOKEN_SECONDS)
     body: dict[str, object] = {"access_token": token, "token_type": "bearer", "expires_in": TOKEN_SECONDS}
     if echoed:

@@ -1,7 +1,7 @@
 """A bare HTTP/1.1 server, for everything a good HTTP library refuses to do wrong. Each kind of fault is one function.
 
-`wire` kinds write one answer wrongly; the connection is closed after it. `host` kinds are what a connection meets instead
-of a TLS server. A client's departure ends any of them.
+`wire` kinds write one answer wrongly; the connection is closed after it. `host` kinds are what a connection meets
+instead of a TLS server. A client's departure ends any of them.
 """
 
 import asyncio
@@ -31,9 +31,7 @@ async def serve_http1(
             return
         lines = head.decode("latin-1").split("\r\n")
         method, target, _ = lines[0].split(" ", 2)
-        headers = tuple(
-            (name.strip().lower(), value.strip()) for name, _, value in (x.partition(":") for x in lines[1:-2])
-        )
+        headers = tuple((name.strip().lower(), value.strip()) for name, _, value in (x.partition(":") for x in lines[1:-2]))
         body = await reader.readexactly(int(dict(headers).get("content-length", "0")))
         async with answering(Request(method, target, headers, body, "1.1", connection, tls)) as answer:
             if answer.wire is not None:
@@ -83,6 +81,11 @@ def _without_length(answer: Answer, *headers: tuple[str, str]) -> Answer:
     return Answer(answer.status, kept + headers)
 
 
+def departed(reader: asyncio.StreamReader | None) -> bool:
+    """Whether the client has closed or lost the connection."""
+    return reader is None or reader.at_eof() or reader.exception() is not None
+
+
 async def _until_client_leaves(reader: asyncio.StreamReader) -> None:
     while await reader.read(65_536):
         pass
@@ -117,9 +120,7 @@ async def _begin(answer: Answer, writer: asyncio.StreamWriter, after: str) -> No
 
 
 @kind("wire")
-async def drip_headers(
-    answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, seconds: float = 1.0
-) -> None:
+async def drip_headers(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, seconds: float = 1.0) -> None:
     """The head a byte at a time."""
     await _slowly(_head(answer), writer, seconds)
     writer.write(await _whole(answer))
@@ -127,26 +128,20 @@ async def drip_headers(
 
 
 @kind("wire")
-async def stalls(
-    answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, after: str = "nothing"
-) -> None:
+async def stalls(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, after: str = "nothing") -> None:
     """Stops after `nothing`, the `head` or `half` the body, and keeps the connection open."""
     await _begin(answer, writer, after)
     await _until_client_leaves(reader)
 
 
 @kind("wire")
-async def closes(
-    answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, after: str = "nothing"
-) -> None:
+async def closes(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, after: str = "nothing") -> None:
     """Closes the connection after `nothing`, the `head` or `half` the body."""
     await _begin(answer, writer, after)
 
 
 @kind("wire")
-async def resets(
-    answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, after: str = "nothing"
-) -> None:
+async def resets(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, after: str = "nothing") -> None:
     """Resets the connection after `nothing`, the `head` or `half` the body."""
     await _begin(answer, writer, after)
     await asyncio.sleep(0.05)  # or else the reset overtakes what was written before it
@@ -154,9 +149,7 @@ async def resets(
 
 
 @kind("wire")
-async def wrong_length(
-    answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, by: int = 1000
-) -> None:
+async def wrong_length(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, by: int = 1000) -> None:
     """Content-Length is off by so many bytes: more than comes, or less (negative)."""
     body = await _whole(answer)
     writer.write(_head(_without_length(answer, ("Content-Length", str(max(0, len(body) + by))))) + body)
@@ -164,10 +157,8 @@ async def wrong_length(
 
 
 @kind("wire")
-async def chunk_lies(
-    answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lie: str = "no_end"
-) -> None:
-    """A chunked body with `no_end`, a chunk `short`er than it says, a size that is no `number`, or a `length` beside it."""
+async def chunk_lies(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lie: str = "no_end") -> None:
+    """A chunked body with `no_end`, a `short` chunk, a size that is no `number`, or a Content-`length` beside it."""
     body = await _whole(answer)
     extra = [("Transfer-Encoding", "chunked")]
     size = {"short": b"%x" % (len(body) + 500), "number": b"0xZZ"}.get(lie, b"%x" % len(body))
@@ -201,9 +192,12 @@ async def huge_headers(
     writer.write(head)
     for number in range(count):
         writer.write(f"\r\nX-Padding-{number}: ".encode())
-        for _ in range(max(1, kilobytes // count)):
-            writer.write(b"x" * 1024)
+        for _ in range(max(1, kilobytes // count // 16)):
+            writer.write(b"x" * min(16_384, kilobytes * 1024 // count))
             await writer.drain()
+            await asyncio.sleep(0)
+            if departed(reader):
+                return
     writer.write(HEAD_END + await _whole(answer))
     await writer.drain()
 
@@ -261,4 +255,4 @@ async def drops_connections() -> None:
 
 @kind("host")
 async def certificate(*, kind: str = "expired", protocol: str = "modern", days: float = 7.0) -> None:
-    """A TLS server with one of `certificates.CERTIFICATES` (which end in `days`) and one of `certificates.PROTOCOLS`."""
+    """A TLS server with one of `certificates.CERTIFICATES` (`days` are for `expiring`) and of `certificates.PROTOCOLS`."""
