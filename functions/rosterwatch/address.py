@@ -11,6 +11,9 @@ _PAGE_ENDINGS = (".aspx", ".asp", ".html", ".htm", ".php", ".jsp", ".ashx")
 # Where the API's own paths begin below the base URL: OneRoster data, Aeries' other API, and the token paths.
 _API_PATH = re.compile(r"/(?:ims/oneroster|api/v\d+|v\d/oauth|oauth2?|token)(?:/.*)?$", re.IGNORECASE)
 
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_NUMBERS = re.compile(r"[0-9.]+")
+
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
@@ -37,8 +40,8 @@ def normalise(raw: str, *, subdirectory: bool, allow_http: bool = False) -> Base
     _require_https(parts.scheme.lower(), host, raw, allow_http=allow_http)
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not carry a user name or password; write it as https://host/folder")
-    if not host or any(character.isspace() or character in '<>"\\^`{|}%' for character in host):
-        raise ValueError("has no valid host; write it as https://host/folder")
+    if not _is_host(host) or port == 0:
+        raise ValueError("has no valid host or port; write it as https://host/folder")
     path, changes = _base_path(parts.path, subdirectory=subdirectory)
     if parts.query or parts.fragment:
         changes.append("dropped everything after the path")
@@ -77,15 +80,32 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_host(host: str) -> bool:
+    """Whether a connection can be tried: an IP address, or a name in ASCII (an international one in its ``xn--`` form)."""
+    if ":" in host or _NUMBERS.fullmatch(host):
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return "%" not in host  # no zone: it means something on one machine only
+    return len(host) < 254 and all(_LABEL.fullmatch(label) for label in host.split("."))
+
+
 def _base_path(path: str, *, subdirectory: bool) -> tuple[str, list[str]]:
     changes: list[str] = []
+    path = "".join("/" + segment for segment in path.split("/") if segment)
     if api_path := _API_PATH.search(path):
         changes.append(f"dropped {api_path.group()!r}, which is not part of the base URL")
         path = path[: api_path.start()]
-    segments = [segment for segment in path.split("/") if segment]
-    if segments and segments[-1].lower().endswith(_PAGE_ENDINGS):
-        changes.append(f"dropped the page {segments.pop()!r}")
+    segments = path.split("/")[1:]
+    _drop_pages(segments, changes)
     if subdirectory and len(segments) > 1:
         changes.append(f"dropped {'/'.join(segments[1:])!r}: the base URL ends after its first folder")
         segments = segments[:1]
+        _drop_pages(segments, changes)
     return "".join("/" + segment for segment in segments), changes
+
+
+def _drop_pages(segments: list[str], changes: list[str]) -> None:
+    while segments and segments[-1].lower().endswith(_PAGE_ENDINGS):
+        changes.append(f"dropped the page {segments.pop()!r}")
