@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
@@ -142,8 +143,8 @@ class Client:
 
         ``cookies`` false: neither send nor keep any. ``starved`` in the answer: it never was our turn before the deadline.
         """
-        parts = httpx.URL(url)
-        host, port = parts.host, parts.port or (443 if parts.scheme == "https" else 80)
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(self._deadline):
@@ -237,7 +238,8 @@ def _media_type(headers: Mapping[str, str]) -> str | None:
 
 def _challenges(headers: httpx.Headers) -> frozenset[str]:
     known = {"basic", "bearer", "negotiate", "ntlm", "digest", "kerberos", "oauth"}
-    words = (word.lower() for value in headers.get_list("www-authenticate") for word in value.replace(",", " ").split())
+    unquoted = (re.sub(r'"[^"]*"', "", value) for value in headers.get_list("www-authenticate"))  # a realm may say anything
+    words = (word.lower() for value in unquoted for word in value.replace(",", " ").split())
     return frozenset(known.intersection(words))
 
 
@@ -259,9 +261,9 @@ def _clock_offset(value: str | None) -> float | None:
 def _date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, IndexError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _redirect(url: str, status: int, location: str | None) -> Redirect | None:
