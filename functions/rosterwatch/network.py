@@ -27,6 +27,8 @@ _CONNECT_SHARE_SECONDS: Final = 2.0  # each address of a host gets at least this
 # Its own pool, and a wide one: a name server that hangs for one district must not hold up the look-ups of the others.
 _DNS_THREADS: Final = 64
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+# Whatever the stack allows: AWS's own services beside the link-local ones, a local NAT64 that may lead to those, and site-local.
+_NEVER: Final = tuple(map(ipaddress.ip_network, ("fd00:ec2::/32", "64:ff9b:1::/48", "fec0::/10")))
 
 
 class AddressNotAllowedError(Exception):
@@ -54,9 +56,11 @@ def is_allowed(address: str, *, allow_private: bool) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):  # look at the IPv4 address that a mapped or translated one leads to
         embedded = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(ip.packed[-4:]) if ip in _NAT64 else None)
         ip = embedded or ip
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or any(ip in network for network in _NEVER):
         return False
-    return ip.is_global or (allow_private and (ip.is_private or ip.is_loopback))
+    if ip.is_global and not ip.is_reserved:
+        return True
+    return allow_private and (ip.is_private or ip.is_loopback)
 
 
 class _CheckedBackend(httpcore.AsyncNetworkBackend):
