@@ -168,8 +168,9 @@ class Token:
     @property
     def decisive(self) -> Exchange | None:
         """The exchange that says most about a refusal: an OAuth verdict beats a missing page, the first beats the rest."""
-        verdicts = [a.exchange for a in self.attempts if a.exchange.body.dialect is Dialect.OAUTH]
-        return verdicts[0] if verdicts else (self.attempts[0].exchange if self.attempts else None)
+        refused = [a.exchange for a in self.attempts if not a.granted]
+        verdicts = [exchange for exchange in refused if exchange.body.dialect is Dialect.OAUTH]
+        return next(iter([*verdicts, *refused]), None)
 
 
 class CollectionState(enum.StrEnum):
