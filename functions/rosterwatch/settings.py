@@ -60,7 +60,7 @@ def check_settings(environ: Mapping[str, str] = os.environ) -> CheckSettings:
         secret_prefix=_text(environ, "SECRET_PREFIX"),
         table=_text(environ, "TABLE"),
         queue_url=_text(environ, "QUEUE_URL"),
-        allow_private=_text(environ, "ALLOW_PRIVATE") == "true",
+        allow_private=_flag(environ, "ALLOW_PRIVATE"),
         ca_bundle=environ.get(_PREFIX + "CA_BUNDLE") or None,
         host_concurrency=_number(environ, "HOST_CONCURRENCY", 1, 4),
         second_look_seconds=_number(environ, "SECOND_LOOK_SECONDS", 0, 900),
@@ -92,3 +92,10 @@ def _number(environ: Mapping[str, str], name: str, least: int, most: int) -> int
     if not value.isdecimal() or not least <= int(value) <= most:
         raise SettingError(f"the environment variable {_PREFIX}{name} must be a number from {least} to {most}")
     return int(value)
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    value = _text(environ, name)
+    if value not in ("true", "false"):
+        raise SettingError(f"the environment variable {_PREFIX}{name} must be true or false")
+    return value == "true"
