@@ -30,8 +30,9 @@ class Change(enum.StrEnum):
 class State:
     """What is remembered of one district between visits. Times are aware, in UTC.
 
-    ``cause`` is the confirmed cause (``None``: healthy) and ``since`` when it was first seen; ``suspected`` is a cause seen
-    ``strikes`` times in a row and not yet confirmed. ``pair`` is the fingerprint of the credentials that last worked, at
+    ``cause`` is the confirmed cause (``None``: healthy) and ``since`` when it was first seen; ``opened_at`` is when the
+    incident began, under whatever cause. ``suspected`` is the cause seen last, after ``strikes`` visits in a row that found
+    something not yet confirmed. ``pair`` is the fingerprint of the credentials that last worked, at
     ``pair_worked_at``. ``baseline`` holds usual totals by collection. ``incident`` numbers the transition that opened the
     current incident. ``version`` counts writes: whoever writes names the version it has read.
     """
@@ -41,6 +42,7 @@ class State:
     cause: str | None
     since: datetime
     visited_at: datetime
+    opened_at: datetime | None = None
     concerned: tuple[str, ...] = ()
     suspected: str | None = None
     suspected_at: datetime | None = None
@@ -115,6 +117,7 @@ def advance(
         status=diagnosis.status,
         cause=finding.cause.name,
         since=suspected_at,
+        opened_at=before.opened_at or suspected_at,
         concerned=concerned,
         suspected=None,
         suspected_at=None,
@@ -157,7 +160,7 @@ def _healthy(learnt: State, state: State | None, now: datetime) -> tuple[State, 
     settled = replace(learnt, suspected=None, suspected_at=None, strikes=0)
     if state is not None and state.status is Status.HEALTHY:
         return settled, None
-    well = replace(settled, status=Status.HEALTHY, cause=None, since=now, concerned=())
+    well = replace(settled, status=Status.HEALTHY, cause=None, since=now, opened_at=None, concerned=())
     change = Change.RESOLVED if state is not None and state.cause is not None else Change.FIRST_SEEN
     return _told(well, state or learnt, Diagnosis(Status.HEALTHY), change, now)
 
@@ -178,7 +181,7 @@ def _told(after: State, before: State, diagnosis: Diagnosis, change: Change, now
         incident=incident,
         finding=diagnosis.primary,
         others=diagnosis.findings[1:],
-        opened_at=before.since if change is Change.RESOLVED else None,
+        opened_at=before.opened_at if change is Change.RESOLVED else None,
     )
     closed = change in (Change.RESOLVED, Change.FIRST_SEEN)
     return replace(after, transitions=number, incident=None if closed else incident), transition

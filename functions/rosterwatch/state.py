@@ -28,7 +28,7 @@ SHAPE: Final = 1
 KEPT_DAYS: Final = 400
 _STATES: Final = "district"
 _BATCH_SIZE: Final = 100
-_TIMES: Final = ("since", "visited_at", "suspected_at", "last_good_at", "pair_worked_at", "not_before")
+_TIMES: Final = ("since", "visited_at", "opened_at", "suspected_at", "last_good_at", "pair_worked_at", "not_before")
 
 
 class NewerShapeError(Exception):
