@@ -77,15 +77,23 @@ class SecretStore:
             if error.response.get("Error", {}).get("Code") not in _TROUBLES:
                 raise
             # One secret's trouble can refuse the whole call: then ask for each by itself.
-            return {district: self.read_one(district) for district in districts}
+            return {district: self._read_alone(district) for district in districts}
         found: dict[str, SecretValue | SecretFault] = {}
         for secret in answer.get("SecretValues", []):
             district = secret["Name"].removeprefix(self._prefix)
             found[district] = _value(district, secret)
         for district in districts:
             if district not in found:  # in Errors, or in neither list: the single call says which
-                found[district] = self.read_one(district)
+                found[district] = self._read_alone(district)
         return found
+
+    def _read_alone(self, district: str) -> SecretValue | SecretFault:
+        """One secret of a batch: whatever is wrong with it must not cost the others of the batch theirs."""
+        try:
+            return self.read_one(district)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            return SecretFault(district, SecretTrouble.UNREADABLE, (f"Secrets Manager answers {code or 'with an error'}",))
 
 
 def read_key(client: SecretsManagerClient, secret: str) -> bytes:
