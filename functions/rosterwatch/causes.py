@@ -303,7 +303,7 @@ _CATALOGUE: Final = (
         "If the new number is right, nothing has to be done: it becomes the new baseline.",
     )),
     # -- besides ----------------------------------------------------------------------------------------------------------
-    Cause("api_certificate_wrong", _D, _ADMIN, _TICKET, 1, "The API Certificate is refused, while OneRoster works", (
+    Cause("api_certificate_wrong", _D, _ADMIN, _TICKET, 1, "The API Certificate is refused", (
         "Copy the Certificate again: Security > API Security, the vendor record, \"Display Certificate Details\". It was renewed "
         "if the record was recreated.",
         "Store it as api_certificate in the secret {secret}; capital letters matter. Or leave it out if nobody uses it.",
@@ -313,10 +313,10 @@ _CATALOGUE: Final = (
         "> Schools.",
     )),
     Cause("api_certificate_path", _D, _ADMIN, _TICKET, 2, "The Aeries API for the certificate is not found at {url}", (
-        "OneRoster works there, so the regular API is probably switched off or lives at another address: ask the district.",
+        "If OneRoster works there, the regular API is probably switched off or lives at another address: ask the district.",
     )),
     Cause("api_certificate_unproved", _D, _VENDOR, _TICKET, 3, "The API Certificate could not be checked", (
-        "The Aeries API did not answer properly while OneRoster does. Nothing to do unless it lasts.",
+        "The Aeries API did not answer properly. Nothing to do unless it lasts while OneRoster works.",
     )),
     Cause("certificate_expiring", _H, _ADMIN, _TICKET, 1, "The TLS certificate of {host} expires in {days} days", (
         "Renew the certificate before {expires_on} and bind the new one to the https binding of the {product} site.",
