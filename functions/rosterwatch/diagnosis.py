@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from rosterwatch import evidence, oneroster, rules
 from rosterwatch.calendar import in_session, next_term, school_year
@@ -131,7 +132,6 @@ class _Judge:
         self.seen, self.known = seen, known
         self.today: date = seen.at.date()
         wording = PROVIDERS[seen.provider].wording
-        port = seen.base_url.rpartition(":")[2]
         self.facts = _Facts(
             district=seen.district,
             secret=known.secret,
@@ -139,7 +139,7 @@ class _Judge:
             product=wording.product,
             url=seen.base_url,
             host=seen.host,
-            port=port.partition("/")[0] if port[:1].isdecimal() else "443",
+            port=str(urlsplit(seen.base_url).port or 443),
             version=(seen.system and seen.system.version) or "unknown",
             database_year=(seen.system and seen.system.database_year) or "unknown",
             seconds=str(SLOW_SECONDS),
