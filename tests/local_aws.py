@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -164,7 +165,7 @@ class LocalAws:
         source = self.workspace / "source"
         shutil.rmtree(source, ignore_errors=True)
         shutil.copytree(REPOSITORY / "functions", source / "functions", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(REPOSITORY / "template.yaml", source)
+        (source / "template.yaml").write_text(_for_the_emulator((REPOSITORY / "template.yaml").read_text()))
         built = self.workspace / "build"
         # The functions run on the emulator's interpreter, so the wheels have to be that one's.
         target = {"LAMBDA_TARGET": "host", "PYTHON": str(ENVIRONMENTS / "ministack" / "bin" / "python")}
@@ -304,6 +305,20 @@ class LocalAws:
         # Its own settings folder, no usage reports, and a look at the stack every second instead of every five.
         environment |= {"__SAM_CLI_APP_DIR": str(self.workspace / "sam"), "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1"}
         _run([str(ENVIRONMENTS / "sam" / "bin" / "sam"), *arguments], folder, environment)
+
+
+#: Where the emulator asks for a right of its own, AWS asks for the one on the left.
+_EMULATED_RIGHTS: Final = {"sqs:SendMessage": "sqs:SendMessageBatch", "dynamodb:PutItem": "dynamodb:TransactWriteItems"}
+
+
+def _for_the_emulator(template: str) -> str:
+    """The template with the emulator's own names added wherever their counterparts are granted; nothing else changes."""
+
+    def widened(line: re.Match[str]) -> str:
+        granted = [action.strip() for action in line["actions"].strip("[]").split(",")]
+        return f"{line['key']}[{', '.join(granted + [_EMULATED_RIGHTS[a] for a in granted if a in _EMULATED_RIGHTS])}]"
+
+    return re.sub(r"^(?P<key> +Action: )(?P<actions>\S.*)$", widened, template, flags=re.MULTILINE)
 
 
 @contextmanager
