@@ -52,7 +52,8 @@ def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
 class Network:
     """What the districts of one batch share: TLS settings, DNS, and the turns at each host.
 
-    ``turns`` is how many requests may be under way at one host at a time. Make one per event loop.
+    ``turns`` is how many requests may be under way at one host at a time; ``connect_seconds`` and ``request_seconds`` are the
+    longest that a connection and a whole request may take. Make one per event loop.
     """
 
     def __init__(
@@ -62,10 +63,14 @@ class Network:
         allow_private: bool = False,
         turns: int = 4,
         resolver: Resolver | None = None,
+        connect_seconds: float = CONNECT_SECONDS,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self.context = tls_context(ca_bundle)
         self.allow_private = allow_private
         self.turns = turns
+        self.connect_seconds = connect_seconds
+        self.request_seconds = request_seconds
         self.resolver = resolver or system_resolver()
         self._semaphores: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._unreachable: dict[tuple[str, int], Fault] = {}
@@ -115,7 +120,7 @@ class Client:
             transport=self._transport,
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(self._network.request_seconds, connect=self._network.connect_seconds),
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
         )
 
@@ -168,7 +173,7 @@ class Client:
         return Answer(replace(answer.exchange, milliseconds=milliseconds), answer.document, answer.headers)
 
     async def _exchange(self, phase: Phase, target: str, streaming: Any, url: str) -> Answer:
-        ends = asyncio.get_running_loop().time() + REQUEST_SECONDS
+        ends = asyncio.get_running_loop().time() + self._network.request_seconds
         try:
             async with asyncio.timeout_at(min(ends, self._deadline)):
                 return await self._read(phase, target, streaming, url)

@@ -86,11 +86,11 @@ class Diagnosis:
         return first if first is not None and first.cause.severity > Severity.NOTE else None
 
 
-def diagnose(seen: Observation | SecretFault, known: Known) -> Diagnosis:
+def diagnose(seen: Observation | SecretFault, known: Known, *, slow_seconds: float = SLOW_SECONDS) -> Diagnosis:
     """Decide what is wrong, if anything. Never raises for anything that a remote can send."""
     if isinstance(seen, SecretFault):
         return _conclude([_secret_finding(seen, known)])
-    return _conclude(list(_Judge(seen, known).findings()))
+    return _conclude(list(_Judge(seen, known, slow_seconds).findings()))
 
 
 def _conclude(findings: list[Finding]) -> Diagnosis:
@@ -128,8 +128,8 @@ class _Facts(dict[str, str]):
 class _Judge:
     """The findings of one visit."""
 
-    def __init__(self, seen: Observation, known: Known) -> None:
-        self.seen, self.known = seen, known
+    def __init__(self, seen: Observation, known: Known, slow_seconds: float) -> None:
+        self.seen, self.known, self.slow_seconds = seen, known, slow_seconds
         self.today: date = seen.at.date()
         wording = PROVIDERS[seen.provider].wording
         self.facts = _Facts(
@@ -142,7 +142,7 @@ class _Judge:
             port=str(urlsplit(seen.base_url).port or 443),
             version=(seen.system and seen.system.version) or "unknown",
             database_year=(seen.system and seen.system.database_year) or "unknown",
-            seconds=str(SLOW_SECONDS),
+            seconds=f"{slow_seconds:g}",
         )
 
     def findings(self) -> Iterator[Finding]:
@@ -299,7 +299,9 @@ class _Judge:
                 "clock_skew", None, [f"Its clock is {offset:+.0f} s off ours."], offset=f"{abs(offset) / 60:.0f} minutes"
             )
         late = [
-            c for c in seen.collections if c.exchange and c.exchange.milliseconds > SLOW_SECONDS * 1000 and c.exchange.succeeded
+            c
+            for c in seen.collections
+            if c.exchange and c.exchange.milliseconds > self.slow_seconds * 1000 and c.exchange.succeeded
         ]
         if late:
             yield self._collections_finding("slow", late)

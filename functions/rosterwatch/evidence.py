@@ -12,7 +12,7 @@ _FAULT_WORDS: Final = {
     Fault.DNS_FAILING: "the name servers gave no answer",
     Fault.ADDRESS_NOT_ALLOWED: "the host has no address that may be visited",
     Fault.CONNECT_REFUSED: "the connection was refused",
-    Fault.CONNECT_TIMEOUT: "no connection within 10 s",
+    Fault.CONNECT_TIMEOUT: "no connection",
     Fault.NO_ROUTE: "no route to the host",
     Fault.RESET: "the connection was cut",
     Fault.TLS_EXPIRED: "the TLS certificate has expired",
@@ -22,7 +22,7 @@ _FAULT_WORDS: Final = {
     Fault.TLS_TOO_OLD: "no common TLS version or cipher",
     Fault.TLS_NOT_SPOKEN: "the port does not speak TLS",
     Fault.TLS_FAILED: "the TLS handshake failed",
-    Fault.READ_TIMEOUT: "no complete answer within 20 s",
+    Fault.READ_TIMEOUT: "no complete answer",
     Fault.PROTOCOL: "the answer is not HTTP",
     Fault.DEADLINE: "the answer was not complete when the visit's time was up",
 }
@@ -49,7 +49,8 @@ def sentence(exchange: Exchange) -> str:
     """One exchange in one line, such as ``POST /token: 400 invalid_client, JSON, after 120 ms``."""
     name = f"{_METHODS.get(exchange.phase, 'GET')} {exchange.target}"
     if exchange.fault is not None:
-        return f"{name}: {_FAULT_WORDS[exchange.fault]}"
+        waited = f", after {exchange.milliseconds} ms" if exchange.milliseconds else ""
+        return f"{name}: {_FAULT_WORDS[exchange.fault]}{waited}"
     words = [f"{exchange.status}" + (f" {exchange.body.code}" if exchange.body.code else "")]
     words.append(_KIND_WORDS[exchange.body.kind] + (f" ({exchange.body.page})" if exchange.body.page else ""))
     if exchange.redirect is not None:
