@@ -117,11 +117,11 @@ class _Handler(BaseHTTPRequestHandler):
             case "POST", "districts", name, "admin", verb if verb in VERBS:
                 return getattr(sis.district(name).admin, verb)(*sent.get("args", []), **sent.get("kwargs", {}))
             case "POST", "districts", name, "faults":
-                return asdict(sis.district(name).fail(_fault(sent)))
+                return asdict(sis.district(name).fail(Fault.from_json(sent)))
             case "DELETE", "districts", name, "faults":
                 sis.district(name).heal()
             case "POST", "hosts", number, "faults":
-                sis.hosts[int(number)].fail(_fault(sent))
+                sis.hosts[int(number)].fail(Fault.from_json(sent))
             case "DELETE", "hosts", number, "faults":
                 sis.hosts[int(number)].heal()
             case "GET", "requests":
@@ -163,11 +163,6 @@ def counters(sis: SimulatedSis) -> dict[str, object]:
 
 def _plain(seen: Seen) -> dict[str, object]:
     return asdict(seen) | {"secrets": sorted(seen.secrets), "secrets_in_url": sorted(seen.secrets_in_url)}
-
-
-def _fault(sent: dict[str, Any]) -> Fault:
-    words = dict(sent)
-    return Fault.named(words.pop("fault"), **words)
 
 
 class Control:

@@ -13,7 +13,7 @@ Every fault takes, beside its own parameters: `phase` (token, data, systeminfo, 
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -99,6 +99,12 @@ class Fault:
             raise ValueError(f"no phase is called {where!r}; there are {', '.join(PHASES)} and any")
         return cls(name, where, collection, times, skip, parameters)
 
+    @classmethod
+    def from_json(cls, words: Mapping[str, Any]) -> "Fault":
+        """The same from one JSON object, its name under `fault`: `{"fault": "slow", "phase": "token", "seconds": 2}`."""
+        others = dict(words)
+        return cls.named(others.pop("fault"), **others)
+
     @property
     def kind(self) -> Kind:
         return KINDS[self.name]
@@ -140,7 +146,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._active: tuple[Fault, ...] = ()
-        self._struck: dict[int, int] = {}  # by identity: the same fault may be added twice
+        self._struck: dict[int, int] = {}  # by identity: equal faults, added twice, are counted apart
 
     @property
     def active(self) -> tuple[Fault, ...]:
@@ -151,7 +157,7 @@ class Faults:
         return any(fault.level == "wire" for fault in self._active)
 
     def add(self, fault: Fault) -> None:
-        self._active = (*self._active, fault)
+        self._active = (*self._active, replace(fault))
 
     def clear(self) -> None:
         self._active = ()

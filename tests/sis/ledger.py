@@ -133,6 +133,11 @@ class Ledger:
         with self._lock:
             return {status: count for (name, status), count in self._statuses.items() if name == district}
 
+    def serving_now(self, host: str) -> int:
+        """Requests whose answer is still on its way."""
+        with self._lock:
+            return self._at_once[host]
+
     def most_at_once(self, host: str) -> int:
         return max((one.at_once for one in self.requests(host=host)), default=0)
 

@@ -9,6 +9,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from http import HTTPStatus
 
 from tests.sis.exchange import Answer, Request
@@ -29,15 +30,25 @@ async def serve_http1(
             head = await reader.readuntil(HEAD_END)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return
-        lines = head.decode("latin-1").split("\r\n")
-        method, target, _ = lines[0].split(" ", 2)
-        headers = tuple((name.strip().lower(), value.strip()) for name, _, value in (x.partition(":") for x in lines[1:-2]))
-        body = await reader.readexactly(int(dict(headers).get("content-length", "0")))
-        async with answering(Request(method, target, headers, body, "1.1", connection, tls)) as answer:
+        try:
+            request = _request(head, connection, tls)
+            body = await reader.readexactly(int(request.header("content-length") or "0"))
+        except ValueError:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            return
+        async with answering(replace(request, body=body)) as answer:
             if answer.wire is not None:
                 await answer.wire.kind.run(answer, reader, writer, **answer.wire.parameters)
                 return
             await _write_honestly(answer, writer)
+
+
+def _request(head: bytes, connection: str, tls: bool) -> Request:
+    """What a head says, the body still to come. ValueError: it is not HTTP."""
+    first, *rest = head[: -len(HEAD_END)].decode("latin-1").split("\r\n")
+    method, target, _ = first.split(" ")
+    headers = tuple((name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in rest))
+    return Request(method, target, headers, b"", "1.1", connection, tls)
 
 
 async def _write_honestly(answer: Answer, writer: asyncio.StreamWriter) -> None:
@@ -81,9 +92,9 @@ def _without_length(answer: Answer, *headers: tuple[str, str]) -> Answer:
     return Answer(answer.status, kept + headers)
 
 
-def departed(reader: asyncio.StreamReader | None) -> bool:
+def _departed(reader: asyncio.StreamReader) -> bool:
     """Whether the client has closed or lost the connection."""
-    return reader is None or reader.at_eof() or reader.exception() is not None
+    return reader.at_eof() or reader.exception() is not None
 
 
 async def _until_client_leaves(reader: asyncio.StreamReader) -> None:
@@ -196,7 +207,7 @@ async def huge_headers(
             writer.write(b"x" * min(16_384, kilobytes * 1024 // count))
             await writer.drain()
             await asyncio.sleep(0)
-            if departed(reader):
+            if _departed(reader):
                 return
     writer.write(HEAD_END + await _whole(answer))
     await writer.drain()
