@@ -214,7 +214,9 @@ class _Judge:
         required = [c for c in self.seen.collections if c.required]
         by_cause: dict[str, list[Collection]] = {}
         for collection in required:
-            cause = rules.at_collection(collection)
+            # With a token at hand, the one reason not to ask is that time ran out: no answer, and never "in order".
+            untested = collection.state is CollectionState.UNTESTED
+            cause = "no_answer" if untested else rules.at_collection(collection)
             if cause is not None:
                 by_cause.setdefault(self._in_context(cause, required), []).append(collection)
         for name, collections in by_cause.items():
@@ -263,16 +265,18 @@ class _Judge:
         return year is not None and running is not None and year != running
 
     def _collections_finding(self, name: str, found: list[Collection], **facts: str) -> Finding:
-        first = found[0].exchange
+        first = next((c.exchange for c in found if c.exchange), None)
         names = tuple(c.name for c in found)
         permissions = PROVIDERS[self.seen.provider].permissions
         boxes = dict.fromkeys(permissions[c] for c in names if c in permissions)
-        words = [evidence.sentence(c.exchange) for c in found if c.exchange][:_MOST_EVIDENCE]
+        not_asked = "not asked, since the visit's time was up"
+        words = [evidence.sentence(c.exchange) if c.exchange else f"GET /{c.name}: {not_asked}" for c in found]
         return self._finding(
             name,
             first,
-            words,
+            words[:_MOST_EVIDENCE],
             names,
+            target="/" + names[0],
             collections=_listed(names),
             boxes=", ".join(boxes) or "the collections above",
             envelope=(found[0].envelope or oneroster.ENVELOPES[names[0]]),
