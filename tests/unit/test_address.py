@@ -106,24 +106,9 @@ def test_only_names_and_addresses_of_this_machine_are_loopback() -> None:
     assert not any(map(is_loopback, ("localhost.example.org", "10.0.0.1", "sis", "")))
 
 
-_PARTS = (
-    "https",
-    "://",
-    "/",
-    "//",
-    ".",
-    "..",
-    "sis.example.org",
-    "aeries",
-    "x.aspx",
-    "ims",
-    "oneroster",
-    "api",
-    "v5",
-    "token",
-    "v2",
-)
-_PARTS += ("oauth", ":", "8443", "@", "[", "]", "::1", "%", "?", "#", " ", "\t", "é", "\\", "0", "xn--", "-")
+_ORIGINS = ["https", "://", "sis.example.org", ":", "8443", "0", "@", "[", "]", "::1", ".", "é", "xn--", "-", " "]
+_PATHS = ["/", "//", "..", "aeries", "x.aspx", "ims", "oneroster", "api", "v5", "token", "v2", "oauth", "%", "?", "#", "\\"]
+_PARTS = _ORIGINS + _PATHS
 urls = st.text() | st.builds("".join, st.lists(st.sampled_from(_PARTS), max_size=14)).flatmap(
     lambda text: st.sampled_from([text, "https://" + text, "https://sis.example.org/" + text])
 )
