@@ -16,6 +16,7 @@ _FAULT_WORDS: Final = {
     Fault.NO_ROUTE: "no route to the host",
     Fault.RESET: "the connection was cut",
     Fault.TLS_EXPIRED: "the TLS certificate has expired",
+    Fault.TLS_NOT_YET_VALID: "the TLS certificate is not valid yet",
     Fault.TLS_SELF_SIGNED: "the TLS certificate is self-signed or from a private authority",
     Fault.TLS_INCOMPLETE_CHAIN: "the TLS chain is incomplete",
     Fault.TLS_WRONG_NAME: "the TLS certificate is for another name",

@@ -151,6 +151,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
 # OpenSSL's verify codes, https://docs.openssl.org/3.0/man1/openssl-verification-options/
 _VERIFY_FAULTS: Final = {
+    9: Fault.TLS_NOT_YET_VALID,
     10: Fault.TLS_EXPIRED,
     18: Fault.TLS_SELF_SIGNED,
     19: Fault.TLS_SELF_SIGNED,
@@ -178,12 +179,16 @@ def fault_of(error: BaseException) -> Fault:
     """The fault behind an exception of the transport, from the first link of its cause chain that tells."""
     link: BaseException | None = error
     seen: set[int] = set()
+    in_tls = False
     while link is not None and id(link) not in seen:
         seen.add(id(link))
+        in_tls = in_tls or isinstance(link, ssl.SSLWantReadError | ssl.SSLWantWriteError)
         fault = _fault_of_link(link)
         if fault is not None:
             return fault
         link = link.__cause__ or link.__context__
+    if in_tls and isinstance(error, TimeoutError | httpcore.TimeoutException):
+        return Fault.READ_TIMEOUT  # connected, and then TLS waited in vain: no firewall that drops, but a server that hangs
     return _FALLBACKS.get(type(error), Fault.PROTOCOL)
 
 
@@ -208,6 +213,8 @@ def _fault_of_link(link: BaseException) -> Fault | None:  # noqa: C901, PLR0911 
         return _VERIFY_FAULTS.get(link.verify_code, Fault.TLS_FAILED)
     if isinstance(link, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Fault.RESET
+    if isinstance(link, ssl.SSLWantReadError | ssl.SSLWantWriteError):
+        return None  # TLS waiting for the other side, which is no failure by itself
     if isinstance(link, ssl.SSLError):
         reason = (link.reason or "").upper()
         if any(word in reason for word in _NOT_TLS):

@@ -31,6 +31,7 @@ class Fault(enum.StrEnum):
     NO_ROUTE = "no_route"
     RESET = "reset"
     TLS_EXPIRED = "tls_expired"
+    TLS_NOT_YET_VALID = "tls_not_yet_valid"
     TLS_SELF_SIGNED = "tls_self_signed"
     TLS_INCOMPLETE_CHAIN = "tls_incomplete_chain"
     TLS_WRONG_NAME = "tls_wrong_name"

@@ -75,7 +75,8 @@ class _Visit:
             collections = tuple(Collection(name, req, CollectionState.UNTESTED) for name, req in self._wanted())
         certificate: Exchange | None = None
         terms: tuple[Term, ...] = ()
-        if district.credentials.api_certificate and not _unreachable(systeminfo or token.attempts[0].exchange):
+        answered = any(exchange is not None and exchange.status for exchange in (systeminfo, *(a.exchange for a in token.attempts)))
+        if district.credentials.api_certificate and answered:
             certificate, terms = await self._certificate()
         seen = Observation(
             district=district.name,
@@ -195,10 +196,6 @@ def _may_try_next(exchange: Exchange) -> bool:
     if exchange.status >= _HTTP_BAD_REQUEST:
         return exchange.status not in (HTTP_UNAUTHORIZED, _HTTP_FORBIDDEN, 408, 429) and exchange.status < 500
     return True
-
-
-def _unreachable(exchange: Exchange | None) -> bool:
-    return exchange is not None and exchange.fault is not None and exchange.fault.before_connection
 
 
 def _read_collection(name: str, required: bool, answer: Answer) -> Collection:

@@ -21,6 +21,7 @@ BY_FAULT: Final[Mapping[Fault, str]] = {
     Fault.NO_ROUTE: "unreachable_route",
     Fault.RESET: "unreachable_reset",
     Fault.TLS_EXPIRED: "certificate_expired",
+    Fault.TLS_NOT_YET_VALID: "unreachable_tls",
     Fault.TLS_SELF_SIGNED: "certificate_self_signed",
     Fault.TLS_INCOMPLETE_CHAIN: "certificate_incomplete_chain",
     Fault.TLS_WRONG_NAME: "certificate_wrong_name",
