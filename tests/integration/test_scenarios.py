@@ -1,0 +1,310 @@
+"""Every scenario of `tests/scenarios` over real sockets and real TLS, through the code that the Lambda runs."""
+
+import asyncio
+import base64
+import errno
+import json
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from rosterwatch.alerts import to_alert
+from rosterwatch.causes import CAUSES
+from rosterwatch.client import Network
+from rosterwatch.diagnosis import SLOW_SECONDS, Diagnosis, Known, Status, diagnose
+from rosterwatch.district import District as Watched
+from rosterwatch.district import SecretFault, looks_like_certificate, parse_secret
+from rosterwatch.fingerprint import fingerprint, same_pair
+from rosterwatch.health import Change, Lesson, State, Transition, advance
+from rosterwatch.network import Resolver
+from rosterwatch.observation import CollectionState, Observation
+from rosterwatch.probe import probe
+from rosterwatch.record import to_record
+from rosterwatch.report import to_json
+from tests.scenarios.scenario import Expected, Scenario, Visit, scenarios
+from tests.sis import PLANTED, Aeries, District, SimulatedSis
+from tests.sis.school_year import CALENDARS, Calendar
+
+pytestmark = pytest.mark.integration
+
+KEY = b"a key for fingerprints in tests"
+SECRET = "rosterwatch/springfield"
+MOST_REQUESTS = 20
+MOST_AT_ONCE = 4
+
+SCENARIOS = scenarios()
+CASES = [
+    pytest.param(one, past, expected, id=one.name + ("-after_past" if past else ""))
+    for one in SCENARIOS
+    for past, expected in one.cases()
+]
+
+# Causes that no remote can produce: who produces them, and so where they are covered.
+ONLY_OURS = {
+    "secret_missing": "Secrets Manager says so; the tests of secrets.py",
+    "secret_access_denied": "Secrets Manager says so; the tests of secrets.py",
+    "secret_unreadable": "Secrets Manager says so; the tests of secrets.py",
+    "monitor_network": "many districts at once say so; the tests of the batch",
+    "unknown": "the honest answer to what the catalogue does not know; the tests of diagnosis.py",
+}
+# Rows of the table of failure modes that one visit cannot see, and why.
+NOT_SEEN = {
+    39: "a warning about a field or an order: the visit asks for neither",
+    49: "OAuth 1.0a: Aeries does not offer it",
+    50: "OAuth 1.0a: Aeries does not offer it",
+    54: "what Incident IQ itself has stored is not on the district's server",
+    55: "Infinite Campus",
+    56: "needs a second place to look from; the steps of a connect timeout say so",
+}
+ROWS = range(1, 58)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one visit led to."""
+
+    seen: Observation | SecretFault
+    diagnosis: Diagnosis
+
+
+@pytest.fixture(scope="module")
+def sis() -> Iterator[SimulatedSis]:
+    with SimulatedSis([]) as running:
+        yield running
+    assert running.problems == []
+
+
+@pytest.fixture(scope="module")
+def names() -> Iterator[str]:
+    # Names that say nothing: a base path with "login" in it would be evidence.
+    return (f"d{number}" for number in count(1))
+
+
+@pytest.mark.parametrize(("scenario", "past", "expected"), CASES)
+def test_the_cause_is_named(sis: SimulatedSis, names: Iterator[str], scenario: Scenario, past: bool, expected: Expected) -> None:
+    district = settle(sis, next(names), scenario)
+    try:
+        state = remember(sis, district, scenario) if past else None
+        stored = district.credentials
+        happen(district, scenario)
+        sis.ledger.reset()
+        text = secret_text(sis, district, scenario.secret, stored)
+        outcome = look(sis, text, scenario.visit, state, stored if past else None)
+    finally:
+        district.heal()
+    alert = tell(outcome)
+    assert_expected(outcome, expected, alert)
+    if expected.tokens is not None:
+        assert len(sis.ledger.requests(phase="token")) == expected.tokens
+    assert_well_behaved(sis, scenario)
+    assert_nothing_leaks(sis, district, outcome, alert)
+
+
+# --- the story -------------------------------------------------------------------------------------------------------
+
+
+def settle(sis: SimulatedSis, name: str, scenario: Scenario) -> District:
+    """A district as it was before anything happened."""
+    told = dict(scenario.district)
+    settings = told.pop("settings", {})
+    dialect = Aeries(told.pop("dialect", "v4"))
+    district = sis.add_district(name, dialect=dialect, **told)
+    district.admin.change_settings(**settings)
+    return district
+
+
+def happen(district: District, scenario: Scenario) -> None:
+    """What the administrator did, and what broke."""
+    for verb, *arguments in scenario.admin:
+        getattr(district.admin, verb)(*arguments)
+    if scenario.calendar is not None:
+        district.admin.use_calendar(calendar(scenario.calendar))
+    for fault in scenario.faults:
+        parameters = dict(fault)
+        district.fail(parameters.pop("name"), **parameters)
+
+
+def calendar(told: Any) -> Calendar:
+    if isinstance(told, str):
+        return CALENDARS[told](datetime.now(UTC).date())
+    return Calendar(**{"name": "told", **told})
+
+
+def secret_text(sis: SimulatedSis, district: District, changes: dict[str, Any], stored: dict[str, str]) -> str:
+    """The secret as it is stored, by default all that the administrator once handed over."""
+    if "text" in changes:
+        return str(changes["text"])
+    host = district.host
+    assert host is not None
+    facts = {
+        **stored,
+        "origin": district.origin,
+        "plain_origin": host.plain_origin,
+        "path": district.base_path,
+        **{f"new_{name}": value for name, value in (district.credentials if district.records else {}).items()},
+    }
+    changed = {name: value.format_map(facts) if isinstance(value, str) else value for name, value in changes.items()}
+    left_out = changed.pop("without", ())
+    return json.dumps({name: value for name, value in {**stored, **changed}.items() if name not in left_out})
+
+
+def remember(sis: SimulatedSis, district: District, scenario: Scenario) -> State:
+    """Visit the district while it is healthy; what was learnt is what is known later."""
+    before = scenario.before
+    if before.calendar is not None:
+        district.admin.use_calendar(calendar(before.calendar))
+    text = secret_text(sis, district, before.secret, district.credentials)
+    outcome = look(sis, text, Visit(at=before.at or datetime.now(UTC) - timedelta(hours=1)), None, None)
+    assert outcome.diagnosis.status is Status.HEALTHY, [finding.headline for finding in outcome.diagnosis.findings]
+    assert isinstance(outcome.seen, Observation)
+    state, _ = advance(None, district.name, outcome.diagnosis, lesson(text, outcome.seen), outcome.seen.at)
+    return state
+
+
+# --- the visit -------------------------------------------------------------------------------------------------------
+
+
+def look(sis: SimulatedSis, text: str, how: Visit, state: State | None, stored_before: dict[str, str] | None) -> Outcome:
+    """`parse_secret`, `probe`, `diagnose`: as `visits.py` does it, without AWS."""
+    district = parse_secret("springfield", text, allow_http=how.allow_http)
+    if isinstance(district, SecretFault):
+        return Outcome(district, diagnose(district, Known(SECRET)))
+    known = knowledge(district, state)
+    if how.previous and stored_before is not None:
+        previous = parse_secret("springfield", json.dumps(stored_before))
+        assert isinstance(previous, Watched)
+        tried = visit(sis, previous, how, state)
+        known = replace(known, previous_works=tried.token is not None and tried.token.granted)
+    seen = visit(sis, district, how, state)
+    slow = SLOW_SECONDS if how.slow_seconds is None else how.slow_seconds
+    return Outcome(seen, diagnose(seen, known, slow_seconds=slow))
+
+
+def visit(sis: SimulatedSis, district: Watched, how: Visit, state: State | None) -> Observation:
+    async def run() -> Observation:
+        network = Network(
+            ca_bundle=sis.ca_file,
+            allow_private=how.allow_private,
+            resolver=resolver(how.dns),
+            connect_seconds=how.connect_seconds,
+            request_seconds=how.request_seconds,
+        )
+        at = how.at or datetime.now(UTC)
+        hint = state.dialect if state else None
+        return await probe(district, network, dialect_hint=hint, seconds=how.seconds, now=lambda: at)
+
+    return asyncio.run(run())
+
+
+def resolver(dns: str | None) -> Resolver:
+    """A name server of our own, honest by default."""
+    errors: dict[str, OSError] = {
+        "not_found": socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        "failing": socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+        "no_route": OSError(errno.EHOSTUNREACH, "No route to host"),
+    }
+    addresses = {"private": ["10.1.2.3", "192.168.7.7"], "metadata": ["169.254.169.254"]}
+
+    async def resolve(host: str, port: int) -> list[str]:
+        if dns in errors:
+            raise errors[dns]
+        return addresses[dns] if dns else ["127.0.0.1"]
+
+    return resolve
+
+
+def knowledge(district: Watched, state: State | None) -> Known:
+    """What is known of a district before the visit."""
+    if state is None:
+        return Known(SECRET, looks_like_certificate=looks_like_certificate(district))
+    assert state.pair is not None
+    return Known(
+        SECRET,
+        pair_worked=same_pair(state.pair, fingerprint(KEY, district.credentials)),
+        pair_worked_at=state.pair_worked_at,
+        baseline=state.baseline,
+        looks_like_certificate=looks_like_certificate(district),
+    )
+
+
+def lesson(text: str, seen: Observation) -> Lesson:
+    """What a healthy visit teaches."""
+    district = parse_secret("springfield", text)
+    assert isinstance(district, Watched)
+    return Lesson(
+        pair=fingerprint(KEY, district.credentials),
+        dialect=seen.token.dialect if seen.token else None,
+        host=seen.host,
+        totals={c.name: c.total for c in seen.collections if c.state is CollectionState.OK and c.total is not None},
+    )
+
+
+def tell(outcome: Outcome) -> tuple[dict[str, Any], str] | None:
+    """The record and the text of the alert, after as many visits as the cause's patience asks for."""
+    if outcome.diagnosis.primary is None:
+        return None
+    state: State | None = None
+    transition: Transition | None = None
+    for _ in range(outcome.diagnosis.primary.cause.patience):
+        assert transition is None
+        state, transition = advance(state, "springfield", outcome.diagnosis, Lesson(), datetime.now(UTC))
+    assert transition is not None
+    assert transition.change is Change.OPENED
+    record = to_record(transition)
+    alert = to_alert(record, f"rosterwatch check --secret {SECRET}")
+    assert alert is not None
+    return record, f"{alert.subject}\n{alert.text}"
+
+
+# --- what must hold --------------------------------------------------------------------------------------------------
+
+
+def assert_expected(outcome: Outcome, expected: Expected, alert: tuple[dict[str, Any], str] | None) -> None:
+    diagnosis = outcome.diagnosis
+    found = tuple(finding.cause.name for finding in diagnosis.findings)
+    told = "\n".join(f"{f.cause.name}: {f.headline} {f.collections} {f.evidence}" for f in diagnosis.findings)
+    causes = ([] if expected.cause == "healthy" else [expected.cause]) + list(expected.also)
+    assert Counter(found) == Counter(causes), told
+    assert (diagnosis.primary.cause.name if diagnosis.primary else "healthy") == expected.cause, told
+    assert diagnosis.status.value == expected.status, told
+    if expected.collections is not None:
+        assert diagnosis.primary is not None
+        assert set(diagnosis.primary.collections) == set(expected.collections)
+    text = alert[1] if alert else told
+    for word in expected.words:
+        assert word in text
+    for word in expected.never:
+        assert word not in text
+    assert "unknown" not in found
+    assert "unknown" not in text.replace("is unknown: remove it", "").replace("springfield is unknown", "").replace("UNKNOWN", "")
+
+
+def assert_well_behaved(sis: SimulatedSis, scenario: Scenario) -> None:
+    requests = sis.ledger.requests()
+    visits = 2 if scenario.visit.previous else 1
+    assert len(requests) <= MOST_REQUESTS * visits
+    assert all(sis.ledger.most_at_once(host.name) <= MOST_AT_ONCE for host in (*sis.hosts, sis.decoy))
+    assert sis.ledger.requests(host=sis.decoy.name) == []
+    assert sis.ledger.credentials_in_urls == []
+    if not scenario.visit.allow_http:
+        assert sis.ledger.strayed(sis.owners) == []
+
+
+def assert_nothing_leaks(sis: SimulatedSis, district: District, outcome: Outcome, alert: tuple[dict[str, Any], str] | None) -> None:
+    outputs = [repr(outcome.seen), repr(outcome.diagnosis), json.dumps(to_json(outcome.seen, outcome.diagnosis))]
+    outputs += [json.dumps(alert[0]), alert[1]] if alert else []
+    outputs += [finding.headline + "\n".join(finding.next_steps) for finding in outcome.diagnosis.findings]
+    everything = "\n".join(outputs)
+    planted = list(PLANTED)
+    planted += [value for values in sis.ledger.watched.values() for value in values]
+    for record in district.records:
+        pair = f"{record.consumer_id}:{record.consumer_secret}"
+        planted += [record.consumer_id, base64.b64encode(pair.encode()).decode()]
+    for value in planted:
+        assert value not in everything

@@ -1,0 +1,1 @@
+"""What happens to districts, told as data: one file a scenario."""
