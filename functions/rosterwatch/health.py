@@ -39,9 +39,9 @@ class State:
 
     district: str
     status: Status
-    cause: str | None
     since: datetime
     visited_at: datetime
+    cause: str | None = None
     opened_at: datetime | None = None
     concerned: tuple[str, ...] = ()
     suspected: str | None = None
@@ -98,11 +98,11 @@ def advance(
     state: State | None, district: str, diagnosis: Diagnosis, lesson: Lesson, now: datetime
 ) -> tuple[State, Transition | None]:
     """Move the state on. The new state's ``version`` is one more than the version that was read."""
-    before = state or State(district, Status.UNKNOWN, None, now, now)
+    before = state or State(district, Status.UNKNOWN, now, now)
     learnt = _learn(before, diagnosis, lesson, now)
     finding = diagnosis.primary
     if finding is None:
-        return _healthy(learnt, state, now)
+        return _healthy(learnt, before, now)
     concerned = tuple(sorted(finding.collections))
     if finding.cause.name == before.cause and diagnosis.status is before.status:
         grown = not set(concerned) <= set(before.concerned)
@@ -156,13 +156,13 @@ def _baseline(state: State, diagnosis: Diagnosis, totals: Mapping[str, int], now
     return {**state.baseline, **{name: total for name, total in totals.items() if name not in held}}
 
 
-def _healthy(learnt: State, state: State | None, now: datetime) -> tuple[State, Transition | None]:
+def _healthy(learnt: State, before: State, now: datetime) -> tuple[State, Transition | None]:
     settled = replace(learnt, suspected=None, suspected_at=None, strikes=0)
-    if state is not None and state.status is Status.HEALTHY:
+    if before.status is Status.HEALTHY:
         return settled, None
     well = replace(settled, status=Status.HEALTHY, cause=None, since=now, opened_at=None, concerned=())
-    change = Change.RESOLVED if state is not None and state.cause is not None else Change.FIRST_SEEN
-    return _told(well, state or learnt, Diagnosis(Status.HEALTHY), change, now)
+    change = Change.RESOLVED if before.cause is not None else Change.FIRST_SEEN
+    return _told(well, before, Diagnosis(Status.HEALTHY), change, now)
 
 
 def _told(after: State, before: State, diagnosis: Diagnosis, change: Change, now: datetime) -> tuple[State, Transition]:

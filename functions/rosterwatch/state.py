@@ -31,8 +31,8 @@ _BATCH_SIZE: Final = 100
 _TIMES: Final = ("since", "visited_at", "opened_at", "suspected_at", "last_good_at", "pair_worked_at", "not_before")
 
 
-class NewerShapeError(Exception):
-    """When a state was written by a newer release than this one: it must be left as it is."""
+class StateError(Exception):
+    """When a stored state cannot be used: written by a newer release, or damaged. It must be left as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class StateStore:
         self._client = client
         self._table = table
 
-    def read(self, districts: Sequence[str]) -> dict[str, State | NewerShapeError]:
+    def read(self, districts: Sequence[str]) -> dict[str, State | StateError]:
         """The states of districts that have one; a hundred a call, consistently."""
-        found: dict[str, State | NewerShapeError] = {}
+        found: dict[str, State | StateError] = {}
         for start in range(0, len(districts), _BATCH_SIZE):
             keys = [{"pk": {"S": _STATES}, "sk": {"S": name}} for name in dict.fromkeys(districts[start : start + _BATCH_SIZE])]
             request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
@@ -160,11 +160,15 @@ def _item(state: State) -> dict[str, Any]:
     return item
 
 
-def _state(item: dict[str, Any]) -> State | NewerShapeError:
-    if int(item["shape"]["N"]) > SHAPE:
-        return NewerShapeError(item["sk"]["S"])
-    known = {f.name for f in fields(State)}
-    document = {name: value for name, value in json.loads(item["state"]["S"]).items() if name in known}
-    document |= {name: datetime.fromisoformat(document[name]) for name in _TIMES if name in document}
-    document |= {"status": Status(document["status"]), "concerned": tuple(document.get("concerned", ()))}
-    return State(**document)
+def _state(item: dict[str, Any]) -> State | StateError:
+    """One district's damaged item must not cost the others of the batch their visit."""
+    try:
+        if int(item["shape"]["N"]) > SHAPE:
+            return StateError("written by a newer release")
+        known = {f.name for f in fields(State)}
+        document = {name: value for name, value in json.loads(item["state"]["S"]).items() if name in known}
+        document |= {name: datetime.fromisoformat(document[name]) for name in _TIMES if name in document}
+        document |= {"status": Status(document["status"]), "concerned": tuple(document.get("concerned", ()))}
+        return State(**document)
+    except (KeyError, TypeError, ValueError):
+        return StateError("damaged")

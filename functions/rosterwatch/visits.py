@@ -17,7 +17,7 @@ from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.probe import VISIT_SECONDS, probe
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore, SecretValue
-from rosterwatch.state import NewerShapeError, StateStore
+from rosterwatch.state import StateError, StateStore
 
 #: Districts visited at a time. More only starve each other of CPU and invent slow districts (performance section 5).
 SIDE_BY_SIDE: Final = 10
@@ -54,7 +54,7 @@ class Round:
     second_look_seconds: int = 60
     reserve_seconds: float = 10.0
     _values: Mapping[str, SecretValue | SecretFault] = field(default_factory=dict)
-    _states: Mapping[str, State | NewerShapeError] = field(default_factory=dict)
+    _states: Mapping[str, State | StateError] = field(default_factory=dict)
 
     def run(self, districts: Sequence[str]) -> list[Outcome]:
         """Visit each district once and store what came of it. Raises only if AWS itself fails before any visit."""
@@ -79,8 +79,8 @@ class Round:
 
     async def _visit(self, name: str, network: Network) -> Outcome:
         state = self._states.get(name)
-        if isinstance(state, NewerShapeError):
-            return Outcome(name, done=False, problem="state was written by a newer release")
+        if isinstance(state, StateError):
+            return Outcome(name, done=False, problem=f"the stored state is {state}")
         now = self.now()
         if state is not None and state.not_before is not None and state.not_before > now:
             return Outcome(name, done=True, problem="left alone, as its host has asked")
@@ -153,8 +153,8 @@ class Round:
             if self.states.write(after, transition):
                 break
             reread = self.states.read([name]).get(name)
-            if isinstance(reread, NewerShapeError):
-                return Outcome(name, done=False, problem="state was written by a newer release")
+            if isinstance(reread, StateError):
+                return Outcome(name, done=False, problem=f"the stored state is {reread}")
             if reread is not None and reread.visited_at >= now:
                 return Outcome(name, done=True, problem="a later visit has already been stored")
             state = reread
