@@ -63,6 +63,42 @@ def is_allowed(address: str, *, allow_private: bool) -> bool:
     return allow_private and (ip.is_private or ip.is_loopback)
 
 
+class _Connection(httpcore.AsyncNetworkStream):
+    """A connection before TLS. httpcore forgets to close it when it is cancelled in the middle of the handshake."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        """Go over to TLS, or close."""
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except asyncio.CancelledError:
+            await self._stream.aclose()
+            raise
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
+        """As httpcore asks of a stream."""
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's interface
+        """As httpcore asks of a stream."""
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """As httpcore asks of a stream."""
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        """As httpcore asks of a stream."""
+        return self._stream.get_extra_info(info)
+
+
 class _CheckedBackend(httpcore.AsyncNetworkBackend):
     """Connects to checked addresses only, one after the other, within the connect timeout."""
 
@@ -94,7 +130,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         for position, address in enumerate(addresses):
             share = max((ends - loop.time()) / (len(addresses) - position), _CONNECT_SHARE_SECONDS)
             try:
-                return await self._backend.connect_tcp(address, port, share, local_address, socket_options)
+                return _Connection(await self._backend.connect_tcp(address, port, share, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = failure or error  # the preferred address's story is the one to tell
         assert failure is not None  # noqa: S101 - the loop ran at least once and did not return
