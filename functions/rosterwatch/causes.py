@@ -191,7 +191,7 @@ _CATALOGUE: Final = (
     )),
     # -- the token --------------------------------------------------------------------------------------------------------
     Cause("credentials_revoked", _D, _ADMIN, _PAGE, 1,
-          "The Consumer ID and Secret no longer work: the vendor record was deleted, recreated or unticked", (
+          "Consumer ID and Secret revoked: vendor record deleted, recreated or unticked", (
         "@reissue",
         "Nothing else has to be done: storing the secret starts a new visit.",
     )),
