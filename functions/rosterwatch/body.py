@@ -6,6 +6,7 @@ they are members of the lists below, so that a body that echoes a secret or a na
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import Any, Final
@@ -52,15 +53,21 @@ IMSX_CODES: Final = frozenset(
     }
 )
 
-# Words that tell the pages apart; looked for in the first part of a page only, in this order.
+# What tells the pages apart, in this order. A word counts only where a page says what it is (its title and main headings, or all
+# that can be read on it if that is little): a menu with "Log in", a notice of next week's maintenance or a department of that
+# name is on many a page that is about something else.
+_LOGIN_FIELD: Final = re.compile(
+    r"""input\s(?:.*\s)?(?:type=["']?password|name=["']?(?:samlrequest|samlresponse|wresult)\b)""", re.DOTALL
+)
 _PAGE_WORDS: Final = (
-    (Page.OFFLINE, ("app_offline", "maintenance", "temporarily unavailable", "service unavailable", "being updated", "be back")),
-    (Page.BLOCKED, ("request blocked", "request rejected", "access denied", "web application firewall", "attention required",
-                    "incident id", "support id", "captcha", "not acceptable", "forbidden by")),
-    (Page.CRASH, ("server error in", "runtime error", "stack trace", "unhandled exception", "internal server error")),
-    (Page.LOGIN, ('type="password"', "type='password'", "type=password", "sign in", "signin", "log in", "login", "single sign-on")),
+    (Page.OFFLINE, r"app_offline|\bmaintenance\b|(?<!or is )temporarily unavailable|service unavailable|being updated|\bbe back\b"),
+    (Page.BLOCKED, (r"request blocked|request rejected|access denied|web application firewall|attention required|just a moment|"
+                   r"incident id|support id|captcha|not acceptable|forbidden by")),
+    (Page.CRASH, r"server error in|runtime error|stack trace|unhandled exception|internal server error"),
 )  # fmt: skip
+_LOGIN_TITLE: Final = r"\b(?:sign|log)[ -]?[io]n\b|single sign-on"
 _PAGE_CHARACTERS: Final = 20_000
+_SHORT_PAGE_CHARACTERS: Final = 400
 _LOOKS_LIKE_HTML: Final = re.compile(
     r"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|title|h1|form|meta|script)\b", re.IGNORECASE | re.DOTALL
 )
@@ -71,7 +78,8 @@ def read_body(media_type: str | None, raw: bytes, *, complete: bool = True) -> t
 
     ``complete`` is false when the connection ended before the announced length. Never raises, whatever the bytes are.
     """
-    text = raw.decode("utf-8-sig", errors="replace").strip("\x00 \t\r\n")
+    encoding = "utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    text = raw.decode(encoding, errors="replace").strip("\x00 \t\r\n")
     if not text:
         return Body(BodyKind.NONE if complete else BodyKind.TRUNCATED, len(raw)), None
     document, broken = _parse(text)
@@ -95,8 +103,28 @@ def _parse(text: str) -> tuple[Any, bool]:
 
 
 def _page(text: str) -> Page:
-    beginning = text[:_PAGE_CHARACTERS].lower()
-    return next((page for page, words in _PAGE_WORDS if any(word in beginning for word in words)), Page.OTHER)
+    """What a page says it is. One pass over its tags, no backtracking: a stranger has written it."""
+    first, *pieces = text[:_PAGE_CHARACTERS].lower().split("<")
+    shown, headings, title = [first], [], ""
+    inside = ""
+    for piece in pieces:
+        tag, _, words = piece.partition(">")
+        name = tag.split(maxsplit=1)[0] if tag.strip() else ""
+        if _LOGIN_FIELD.match(tag):
+            return Page.LOGIN
+        if name in ("title", "h1", "h2", "script", "style"):
+            inside = name
+        elif name == f"/{inside}":
+            inside = ""
+        title += words if inside == "title" else ""
+        headings += [words] if inside in ("title", "h1", "h2") else []
+        shown += [words] if inside not in ("script", "style") else []
+    everything = " ".join(" ".join(shown).split())
+    says = everything if len(everything) <= _SHORT_PAGE_CHARACTERS else " ".join(headings)
+    for page, telling in _PAGE_WORDS:
+        if re.search(telling, says):
+            return page
+    return Page.LOGIN if re.search(_LOGIN_TITLE, title) else Page.OTHER
 
 
 def _dialect(document: dict[str, Any]) -> tuple[Dialect | None, str | None]:  # noqa: PLR0911 - a dialect a return

@@ -115,6 +115,35 @@ def test_pages_are_told_apart_by_a_few_telling_words(text: str, page: Page) -> N
     assert read(text, "text/html").page is page
 
 
+LONG = "<p>" + "The board meets on Tuesday. " * 30 + "</p>"
+
+
+@pytest.mark.parametrize(
+    ("text", "page"),
+    [
+        (f"<html><title>Springfield USD</title><nav><a href='/login'>Log in</a></nav>{LONG}</html>", Page.OTHER),
+        (f"<html><title>Page not found</title><h1>404</h1>{LONG}<a href='/Login.aspx'>Login</a></html>", Page.OTHER),
+        (f"<html><title>Facilities</title><h3>Maintenance department</h3>{LONG}</html>", Page.OTHER),
+        (f"<html><title>Springfield USD</title>{LONG}<p>Access denied? Ask the office.</p></html>", Page.OTHER),
+        ("<html><title>404</title><p>It was removed, renamed, or is temporarily unavailable.</p></html>", Page.OTHER),
+        (f"<html><script>var login = 'maintenance'</script><p>Hello</p>{LONG}</html>", Page.OTHER),
+        (f"<html><title>Site under maintenance</title>{LONG}</html>", Page.OFFLINE),
+        (f"<html><h1>Access Denied</h1>{LONG}</html>", Page.BLOCKED),
+        (f"<html><title>Sign in to your account</title>{LONG}</html>", Page.LOGIN),
+        (f"<html><form><input name=u><INPUT class=x TYPE=password></form>{LONG}</html>", Page.LOGIN),
+        ("<html><title>Maintenance tonight</title><input type='password'></html>", Page.LOGIN),
+        ("<html><form method=post><input type='hidden' name='SAMLRequest' value='x'></form></html>", Page.LOGIN),
+    ],
+)
+def test_a_page_is_what_its_title_headings_and_fields_say_and_not_what_it_mentions(text: str, page: Page) -> None:
+    assert read(text, "text/html").page is page
+
+
+def test_json_in_utf_16_is_read_as_well() -> None:
+    body, document = read_body("application/json", '{"a": 1}'.encode("utf-16"))
+    assert (body.kind, document) == (BodyKind.OBJECT, {"a": 1})
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(sorted(OAUTH_ERRORS | IMSX_CODES)),
     lambda inner: (
