@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from rosterwatch.evidence import moment
 
 SUBJECT_LENGTH: Final = 100  # SNS: up to 100 ASCII characters, no line breaks
+LINE_LENGTH: Final = 78
 #: The version of the record below. Readers leave a higher one alone.
 RECORD_VERSION: Final = 1
 
@@ -52,7 +54,7 @@ def _subject(record: dict[str, Any]) -> str:
 
 
 def _broken(record: dict[str, Any], proof: str) -> list[str]:
-    lines = [f"{record['district']} is {record['status']}: {record['headline']}", ""]
+    lines = [*_wrapped(f"{record['district']} is {record['status']}: {record['headline']}"), ""]
     lines += _table(
         {
             "Since": record["since"],
@@ -64,16 +66,16 @@ def _broken(record: dict[str, Any], proof: str) -> list[str]:
             "Collections": ", ".join(record["collections"]),
         }
     )
-    lines += ["", "What to do", *(f"  {n}. {step}" for n, step in enumerate(record["next_steps"], 1))]
+    lines += ["", "What to do", *_listed(record["next_steps"], numbered=True)]
     if record["evidence"]:
-        lines += ["", "Evidence", *(f"  - {word}" for word in record["evidence"])]
+        lines += ["", "Evidence", *_listed(record["evidence"])]
     if record["others"]:
-        lines += ["", "Also found", *(f"  - {other}" for other in record["others"])]
+        lines += ["", "Also found", *_listed(record["others"])]
     return [*lines, "", "Prove the fix", f"  {proof}", "", f"Incident {record['key']}. A message follows when it is resolved."]
 
 
 def _resolved(record: dict[str, Any]) -> list[str]:
-    lines = [f"{record['district']} is healthy again: every required collection is readable and holds records.", ""]
+    lines = [f"{record['district']} is healthy again.", "Every required collection is readable and holds records.", ""]
     lines += _table(
         {
             "Resolved": record["at"],
@@ -85,6 +87,18 @@ def _resolved(record: dict[str, Any]) -> list[str]:
     return [*lines, "", f"Incident {record['key']} is closed. Nothing has to be done."]
 
 
+def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
+    """Lines that a mail client need not break; a URL or a command inside stays whole."""
+    return textwrap.wrap(
+        text, LINE_LENGTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _listed(items: list[str], *, numbered: bool = False) -> list[str]:
+    marks = [f"{n}. " if numbered else "- " for n in range(1, len(items) + 1)]
+    return [line for mark, item in zip(marks, items, strict=True) for line in _wrapped(item, f"  {mark}", "  " + " " * len(mark))]
+
+
 def _table(rows: dict[str, str | None]) -> list[str]:
     return [f"{name + ':':<13} {value}" for name, value in rows.items() if value]
 
@@ -93,7 +107,11 @@ def _lasted(record: dict[str, Any]) -> str | None:
     if not record["opened_at"]:
         return None
     minutes = round(record["seconds_open"] / 60)
-    return str(timedelta(minutes=minutes))[:-3] + " h" if minutes >= 60 else f"{minutes} min"
+    if minutes < 1:
+        return "less than a minute"
+    days, minutes = divmod(minutes, 24 * 60)
+    parts = ((days, "d"), (minutes // 60, "h"), (minutes % 60, "min"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def shown(at: datetime | None) -> str | None:
