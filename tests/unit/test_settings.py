@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from rosterwatch.settings import SettingError, alert_settings, check_settings, dispatch_settings
+
+Reader = Callable[[Mapping[str, str]], object]
+DISPATCH = {"SECRET_PREFIX": "rosterwatch/", "TABLE": "table", "QUEUE_URL": "https://queue", "SPREAD_SECONDS": "600"}
+CHECK = {
+    "SECRET_PREFIX": "rosterwatch/",
+    "TABLE": "table",
+    "QUEUE_URL": "https://queue",
+    "ALLOW_PRIVATE": "false",
+    "HOST_CONCURRENCY": "4",
+    "SECOND_LOOK_SECONDS": "60",
+    "FINGERPRINT_SECRET": "arn:key",
+}
+ALERT = {"TABLE": "table", "TOPIC_ARN": "arn:topic", "DISPATCH_FUNCTION": "dispatch"}
+READERS: list[tuple[Reader, dict[str, str]]] = [(dispatch_settings, DISPATCH), (check_settings, CHECK), (alert_settings, ALERT)]
+
+
+def environ(values: Mapping[str, str]) -> dict[str, str]:
+    return {f"ROSTERWATCH_{name}": value for name, value in values.items()}
+
+
+def test_what_is_set_is_read() -> None:
+    assert dispatch_settings(environ(DISPATCH)).spread_seconds == 600
+    settings = check_settings(environ(CHECK))
+    assert (settings.secret_prefix, settings.allow_private, settings.ca_bundle) == ("rosterwatch/", False, None)
+    assert (settings.host_concurrency, settings.second_look_seconds) == (4, 60)
+    assert check_settings(environ({**CHECK, "ALLOW_PRIVATE": "true", "CA_BUNDLE": "ca.pem"})).allow_private
+    assert check_settings(environ({**CHECK, "CA_BUNDLE": "ca.pem"})).ca_bundle == "ca.pem"
+    assert alert_settings(environ(ALERT)).dispatch_function == "dispatch"
+
+
+@pytest.mark.parametrize(("read", "values", "name"), [(read, values, name) for read, values in READERS for name in values])
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_missing_variable_is_named(read: Reader, values: dict[str, str], name: str, empty: bool) -> None:
+    broken = environ(values)
+    if empty:
+        broken[f"ROSTERWATCH_{name}"] = ""
+    else:
+        del broken[f"ROSTERWATCH_{name}"]
+    with pytest.raises(SettingError, match=rf"^the environment variable ROSTERWATCH_{name} is missing$"):
+        read(broken)
+
+
+@pytest.mark.parametrize(
+    ("read", "values", "name", "value", "said"),
+    [
+        (dispatch_settings, DISPATCH, "SPREAD_SECONDS", "901", "a number from 0 to 900"),
+        (dispatch_settings, DISPATCH, "SPREAD_SECONDS", "-1", "a number from 0 to 900"),
+        (dispatch_settings, DISPATCH, "SPREAD_SECONDS", "ten", "a number from 0 to 900"),
+        (check_settings, CHECK, "HOST_CONCURRENCY", "0", "a number from 1 to 4"),
+        (check_settings, CHECK, "HOST_CONCURRENCY", "5", "a number from 1 to 4"),
+        (check_settings, CHECK, "SECOND_LOOK_SECONDS", "1.5", "a number from 0 to 900"),
+        (check_settings, CHECK, "ALLOW_PRIVATE", "yes", "true or false"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_it_may_be(read: Reader, values: dict[str, str], name: str, value: str, said: str) -> None:
+    with pytest.raises(SettingError, match=rf"^the environment variable ROSTERWATCH_{name} must be {said}$"):
+        read(environ({**values, name: value}))
