@@ -170,5 +170,5 @@ def _state(item: dict[str, Any]) -> State | StateError:
         document |= {name: datetime.fromisoformat(document[name]) for name in _TIMES if name in document}
         document |= {"status": Status(document["status"]), "concerned": tuple(document.get("concerned", ()))}
         return State(**document)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return StateError("damaged")
