@@ -100,7 +100,7 @@ def _listed(items: list[str], *, numbered: bool = False) -> list[str]:
 
 
 def _table(rows: dict[str, str | None]) -> list[str]:
-    return [f"{name + ':':<13} {value}" for name, value in rows.items() if value]
+    return [line for name, value in rows.items() if value for line in _wrapped(value, f"{name + ':':<13} ", " " * 14)]
 
 
 def _lasted(record: dict[str, Any]) -> str | None:
