@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
+from typing import Final
 
 from rosterwatch.observation import Term
+
+#: Longer than any summer: terms that ended earlier, or begin later, are those of another school year.
+_FAR: Final = timedelta(days=100)
+
+
+class Season(enum.Enum):
+    """What the calendar and the default database say of a day together."""
+
+    IN_SESSION = enum.auto()
+    OUT = enum.auto()  # a holiday: between two terms, or between two school years
+    WRONG_DATABASE = enum.auto()  # another year's database is the default
+    WRONG_TERMS = enum.auto()  # the right year's database, with another year's terms in it
+    UNKNOWN = enum.auto()
+
+
+def season(terms: Sequence[Term], today: date, database_year: str | None) -> Season:
+    """Which season it is. A term that is running settles it; no terms and no clear year leave it open."""
+    if in_session(terms, today):
+        return Season.IN_SESSION
+    running = school_year(today)
+    if database_year is not None and running is not None and database_year != running:
+        return Season.WRONG_DATABASE
+    if not terms:
+        return Season.UNKNOWN
+    ended, begins = max(term.end for term in terms), min(term.start for term in terms)
+    return Season.WRONG_TERMS if today - ended > _FAR or begins - today > _FAR else Season.OUT
 
 
 def in_session(terms: Sequence[Term], today: date) -> bool:

@@ -269,10 +269,13 @@ _CATALOGUE: Final = (
     Cause("envelope_missing", _D, _VENDOR, _PAGE, 2, "{collections} answers with success, but without its list of records", (
         "{product} support needs the time of this alert: a 200 without \"{envelope}\" breaks every OneRoster client.",
     )),
+    Cause("records_without_id", _D, _VENDOR, _PAGE, 2, "{collections} sends records without a sourcedId", (
+        "{product} support needs the time of this alert: no OneRoster client can match records that have no sourcedId.",
+    )),
     Cause("error_with_success", _D, _VENDOR, _PAGE, 2, "{collections} answers with an error dressed as success", (
         "A proxy or a maintenance page in front of {product} is the usual reason; {product} support if it lasts.",
     )),
-    Cause("truncated", _D, _VENDOR, _PAGE, 2, "The answer for {collections} stops in the middle", (
+    Cause("truncated", _D, _VENDOR, _PAGE, 2, "The answer for {collections} is broken JSON: it stops in the middle", (
         "A proxy or a time limit cuts answers short: look at the proxy in front of {product} and at its log.",
     )),
     Cause("body_too_large", _D, _VENDOR, _TICKET, 2, "{collections} ignores limit=1 and sends more than we accept", (
@@ -291,6 +294,10 @@ _CATALOGUE: Final = (
     Cause("wrong_school_year", _D, _ADMIN, _PAGE, 2, "{product} answers from the wrong school year ({database_year})", (
         "The default database is not the current year's: {product}'s default database must be changed, or the New Year Rollover "
         "finished (hosted districts: Aeries support).",
+    )),
+    Cause("wrong_terms", _D, _ADMIN, _TICKET, 2, "The terms in {product} are those of another school year", (
+        "In Aeries look at School Info > Terms of each school: the dates must be those of the running school year.",
+        "If a New Year Rollover is under way, it ends this; products that read terms find no current one until then.",
     )),
     Cause("collection_empty", _D, _ADMIN, _PAGE, 1, "No records in {collections}", (
         "If it held records before, ask what changed: a box under the permissions, the schedule, a rollover.",
@@ -318,7 +325,7 @@ _CATALOGUE: Final = (
     Cause("api_certificate_unproved", _D, _VENDOR, _TICKET, 3, "The API Certificate could not be checked", (
         "The Aeries API did not answer properly. Nothing to do unless it lasts while OneRoster works.",
     )),
-    Cause("certificate_expiring", _H, _ADMIN, _TICKET, 1, "The TLS certificate of {host} expires in {days} days", (
+    Cause("certificate_expiring", _H, _ADMIN, _TICKET, 1, "The TLS certificate of {host} expires {days}", (
         "Renew the certificate before {expires_on} and bind the new one to the https binding of the {product} site.",
     )),
     Cause("clock_skew", _H, _ADMIN, _TICKET, 3, "The clock of {host} is {offset} off", (
@@ -340,7 +347,7 @@ _CATALOGUE: Final = (
     Cause("limit_ignored", _D, _VENDOR, _NOTE, 1, "{collections} ignores limit=1", (
         "Nothing to do. Paging clients may read everything several times.",
     )),
-    Cause("optional_unreadable", _D, _ADMIN, _NOTE, 1, "The optional collection {collections} cannot be read", (
+    Cause("optional_unreadable", _D, _ADMIN, _NOTE, 1, "Optional collections cannot be read: {collections}", (
         "Nothing to do unless it is needed. To stop looking at it, leave it out of \"optional\" in the secret {secret}.",
     )),
     # -- and the honest answer --------------------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from rosterwatch import evidence, oneroster, rules
-from rosterwatch.calendar import in_session, next_term, school_year
+from rosterwatch.calendar import Season, next_term, season
 from rosterwatch.causes import CAUSES, ORDER, Cause, Owner, Severity
 from rosterwatch.district import SecretFault
-from rosterwatch.observation import Collection, CollectionState, Exchange, Observation
+from rosterwatch.observation import BodyKind, Collection, CollectionState, Exchange, Observation, Term
 from rosterwatch.providers import PROVIDERS
 
 SLOW_SECONDS: Final = 10
@@ -37,6 +37,7 @@ class Known:
 
     ``pair_worked_at``: when a pair last worked here, be it this one or the one before.
     ``previous_works``: was the pair before this one tried, and does it work? ``baseline``: this district's usual totals.
+    ``terms``: the calendar as an earlier visit has read it, for a visit that cannot.
     """
 
     secret: str
@@ -46,6 +47,7 @@ class Known:
     previous_works: bool | None = None
     baseline: Mapping[str, int] = field(default_factory=dict)
     looks_like_certificate: bool = False
+    terms: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class _Judge:
     def __init__(self, seen: Observation, known: Known, slow_seconds: float) -> None:
         self.seen, self.known, self.slow_seconds = seen, known, slow_seconds
         self.today: date = seen.at.date()
+        self.terms = seen.terms or known.terms
+        self.season = season(self.terms, self.today, seen.system.database_year if seen.system else None)
         wording = PROVIDERS[seen.provider].wording
         self.facts = _Facts(
             district=seen.district,
@@ -151,21 +155,26 @@ class _Judge:
             yield self._token_finding()
         else:
             yield from self._collection_findings()
-            yield from self._side_findings()
+            yield from self._data_findings()
         yield from self._certificate_findings()
+        yield from self._host_findings()
 
     # -- the token ----------------------------------------------------------------------------------------------------------
 
     def _token_finding(self) -> Finding:
         exchange = self.seen.token.decisive if self.seen.token else None
+        if exchange is None and self.seen.systeminfo is not None and self.seen.systeminfo.fault is None:
+            return self._finding("no_answer", None, [f"POST /token: {_NOT_ASKED}"])
         exchange = exchange or self.seen.systeminfo
         if exchange is None:
             return self._finding("unknown", None, ["The visit made no request."])
         cause = rules.at_token(exchange)
         words: list[str] = []
+        site_is_up = self.seen.system is not None and self.seen.system.version is not None
         if cause == "token_path_missing":
-            site_is_up = self.seen.system is not None and self.seen.system.version is not None
             cause = "oneroster_disabled" if site_is_up else "wrong_base_url"
+        elif cause == "token_unclear" and site_is_up and self.known.pair_worked and exchange.body.kind is BodyKind.OBJECT:
+            cause = rules.REFUSED  # the address is right, since the site answers there and once gave this pair a token
         if cause == rules.REFUSED:
             cause, words = self._refusal()
         elif cause == "client_not_allowed" and self.known.pair_worked:
@@ -201,35 +210,43 @@ class _Judge:
 
     def _record_evidence(self) -> list[str]:
         """The certificate belongs to the same vendor record, so its fate tells whether the record still exists."""
-        status = self.seen.certificate.status if self.seen.certificate else None
-        if status == 401:
-            return ["The record's API Certificate is refused as well: the record itself was deleted."]
-        if self.seen.certificate and self.seen.certificate.succeeded:
-            return ["The record's API Certificate still works: the record exists, so look at its OneRoster box first."]
-        return []
+        if self.seen.certificate is None:
+            return []
+        said = {
+            "api_certificate_wrong": "The API Certificate is refused as well: it seems that the record itself was deleted.",
+            None: "The API Certificate still works: if it belongs to the same record, look at its OneRoster box first.",
+        }
+        word = said.get(rules.at_certificate(self.seen.certificate))
+        return [word] if word else []
 
     # -- the collections ----------------------------------------------------------------------------------------------------
 
     def _collection_findings(self) -> Iterator[Finding]:
         required = [c for c in self.seen.collections if c.required]
+        causes = {c.name: rules.at_collection(c) for c in required}
+        # With a token at hand, there are two reasons not to ask: the host wants no more, or time ran out. Neither is in order.
+        stopped = next((cause for cause in causes.values() if cause in _STOPPING), "no_answer")
         by_cause: dict[str, list[Collection]] = {}
         for collection in required:
-            # With a token at hand, the one reason not to ask is that time ran out: no answer, and never "in order".
-            untested = collection.state is CollectionState.UNTESTED
-            cause = "no_answer" if untested else rules.at_collection(collection)
+            cause = stopped if collection.state is CollectionState.UNTESTED else causes[collection.name]
             if cause is not None:
-                by_cause.setdefault(self._in_context(cause, required), []).append(collection)
+                by_cause.setdefault(self._in_context(cause, causes, required), []).append(collection)
         for name, collections in by_cause.items():
             yield from self._collection_cause(name, collections, required)
-        for collection in self.seen.collections:
-            if not collection.required and collection.state in (CollectionState.DENIED, CollectionState.BROKEN):
-                yield self._collections_finding("optional_unreadable", [collection])
+        optional = [c for c in self.seen.collections if not c.required]
+        unreadable = [c for c in optional if c.state in (CollectionState.DENIED, CollectionState.BROKEN)]
+        if unreadable:
+            yield self._collections_finding("optional_unreadable", unreadable)
 
-    def _in_context(self, cause: str, required: list[Collection]) -> str:
-        """A host's trouble that spares the other collections is the collection's trouble."""
+    def _in_context(self, cause: str, causes: Mapping[str, str | None], required: list[Collection]) -> str:
+        """A trouble of the host, the address or the token that spares other collections is the collection's own."""
         answered = any(c.state in (CollectionState.OK, CollectionState.EMPTY) for c in required)
-        host_wide = cause == "server_error" or cause in rules.BY_FAULT.values()
-        return "collection_failing" if host_wide and answered else cause
+        if answered and cause in _HOST_WIDE:
+            return "collection_failing"
+        refused = sum(other == "bearer_refused" for other in causes.values())
+        if answered and cause == "bearer_refused" and refused <= _MOST_OF_ONE_BOX:
+            return "permission_missing"  # refused twice, with two tokens that open the rest: some servers say 401 for 403
+        return cause
 
     def _collection_cause(self, name: str, found: list[Collection], required: list[Collection]) -> Iterator[Finding]:
         whole = len(found) == len(required) > 1
@@ -238,38 +255,43 @@ class _Judge:
         elif name == "collection_missing" and whole:
             name = "not_oneroster"
         elif name == "collection_empty":
-            if whole:
-                yield self._collections_finding("everything_empty", found)
-                return
-            yield from self._empty_findings(found)
+            seasonal = self._out_of_season(found)
+            rest = [c for c in found if c not in seasonal]
+            if rest:
+                yield self._collections_finding("everything_empty" if whole else "collection_empty", found if whole else rest)
+            if seasonal and not (whole and rest):
+                yield from self._season_findings(seasonal)
             return
         yield self._collections_finding(name, found)
 
-    def _empty_findings(self, found: list[Collection]) -> Iterator[Finding]:
-        terms = self.seen.terms
-        seasonal = [c for c in found if c.name in oneroster.SEASONAL] if terms and not in_session(terms, self.today) else []
-        rest = [c for c in found if c not in seasonal]
-        if seasonal and self._wrong_year():
-            yield self._collections_finding("wrong_school_year", seasonal)
-        elif seasonal:
-            begins = next_term(terms, self.today)
-            facts = {"term_begins": f" ({begins.isoformat()})"} if begins else {}
-            yield self._collections_finding("between_school_years", seasonal, **facts)
-        if rest:
-            yield self._collections_finding("collection_empty", rest)
+    def _out_of_season(self, empty: list[Collection]) -> list[Collection]:
+        """Those of the empty collections that the calendar explains."""
+        if self.season in (Season.IN_SESSION, Season.UNKNOWN):
+            return []
+        return [c for c in empty if c.name in oneroster.SEASONAL]
 
-    def _wrong_year(self) -> bool:
-        """Whether the default database is clearly another year's than the one that runs today."""
-        year = self.seen.system.database_year if self.seen.system else None
-        running = school_year(self.today)
-        return year is not None and running is not None and year != running
+    def _season_findings(self, found: list[Collection]) -> Iterator[Finding]:
+        """What the calendar has to say, of collections that are empty or (with none given) of the year as such."""
+        if self.season is Season.OUT and found:
+            begins = next_term(self.terms, self.today)
+            facts = {"term_begins": f" ({begins.isoformat()})"} if begins else {}
+            yield self._collections_finding("between_school_years", found, **facts)
+        name = {Season.WRONG_DATABASE: "wrong_school_year", Season.WRONG_TERMS: "wrong_terms"}.get(self.season)
+        if name is None:
+            return
+        words = [f"The default database is {year}."] if (year := self.seen.system and self.seen.system.database_year) else []
+        if self.terms:
+            starts, ends = min(term.start for term in self.terms), max(term.end for term in self.terms)
+            words.append(f"The terms run from {starts.isoformat()} to {ends.isoformat()}.")
+        words += [f"{c.name} is empty" for c in found]
+        yield self._finding(name, None, words, tuple(c.name for c in found))
 
     def _collections_finding(self, name: str, found: list[Collection], **facts: str) -> Finding:
         first = next((c.exchange for c in found if c.exchange), None)
         names = tuple(c.name for c in found)
         permissions = PROVIDERS[self.seen.provider].permissions
         boxes = dict.fromkeys(permissions[c] for c in names if c in permissions)
-        not_asked = "not asked, since the visit's time was up"
+        not_asked = "not asked any more" if name in _STOPPING else _NOT_ASKED
         words = [evidence.sentence(c.exchange) if c.exchange else f"GET /{c.name}: {not_asked}" for c in found]
         return self._finding(
             name,
@@ -288,45 +310,62 @@ class _Judge:
     def _certificate_findings(self) -> Iterator[Finding]:
         exchange = self.seen.certificate
         cause = rules.at_certificate(exchange) if exchange else None
-        if exchange is not None and cause is not None:
+        if exchange is None or cause is None:
+            return
+        # Where nothing at all could be read, what also keeps the certificate from being checked is the same trouble.
+        read = any(c.state in (CollectionState.OK, CollectionState.EMPTY) for c in self.seen.collections)
+        if read or cause in ("api_certificate_wrong", "api_certificate_permission"):
             yield self._finding(cause, exchange, [evidence.sentence(exchange)])
 
-    def _side_findings(self) -> Iterator[Finding]:
+    def _host_findings(self) -> Iterator[Finding]:
         seen = self.seen
         if seen.tls_expires_at and seen.tls_expires_at - seen.at <= timedelta(days=EXPIRY_WARNING_DAYS):
             days = max(0, (seen.tls_expires_at - seen.at).days)
             on = seen.tls_expires_at.date().isoformat()
-            yield self._finding("certificate_expiring", None, [f"Valid until {on}."], days=str(days), expires_on=on)
-        offset = seen.system.clock_offset if seen.system else None
+            when = f"in {days} days" if days > 1 else "in 1 day" if days else "today"
+            yield self._finding("certificate_expiring", None, [f"Valid until {on}."], days=when, expires_on=on)
+        offset = self._clock_offset()
         if offset is not None and abs(offset) > CLOCK_SKEW_SECONDS:
             yield self._finding(
                 "clock_skew", None, [f"Its clock is {offset:+.0f} s off ours."], offset=f"{abs(offset) / 60:.0f} minutes"
             )
-        late = [
-            c
-            for c in seen.collections
-            if c.exchange and c.exchange.milliseconds > self.slow_seconds * 1000 and c.exchange.succeeded
-        ]
+
+    def _clock_offset(self) -> float | None:
+        """As the product itself says, or else as the answers' dates say."""
+        if self.seen.system is not None and self.seen.system.clock_offset is not None:
+            return self.seen.system.clock_offset
+        dated = [exchange.clock_offset for exchange in self.seen.exchanges() if exchange.clock_offset is not None]
+        return min(dated, key=abs, default=None)
+
+    def _data_findings(self) -> Iterator[Finding]:
+        required = [c for c in self.seen.collections if c.required]
+        empty = [c for c in required if c.state is CollectionState.EMPTY]
+        if self.terms and not self._out_of_season(empty):
+            yield from self._season_findings([])
+        late = [c for c in required if c.exchange and c.exchange.succeeded and self._is_slow(c.exchange)]
         if late:
             yield self._collections_finding("slow", late)
-        yield from self._shrunk_findings()
-        aliased = [c for c in seen.collections if c.required and c.envelope]
+        yield from self._shrunk_findings(required)
+        aliased = [c for c in required if c.envelope]
         if aliased:
             yield self._collections_finding("envelope_aliased", aliased)
-        greedy = [c for c in seen.collections if c.required and c.records > 1]
+        greedy = [c for c in required if c.records > 1 and not c.malformed]
         if greedy:
             yield self._collections_finding("limit_ignored", greedy)
-        missing = seen.token.scopes_missing if seen.token else ()
+        missing = self.seen.token.scopes_missing if self.seen.token else ()
         if missing:
             yield self._finding("scope_narrowed", None, [], scopes=_listed(tuple(s.rpartition("/")[2] for s in missing)))
 
-    def _shrunk_findings(self) -> Iterator[Finding]:
+    def _is_slow(self, exchange: Exchange) -> bool:
+        return exchange.milliseconds > self.slow_seconds * 1000
+
+    def _shrunk_findings(self, required: list[Collection]) -> Iterator[Finding]:
         fallen = [
             (c, self.known.baseline[c.name])
-            for c in self.seen.collections
+            for c in required
             if c.total is not None and c.state is CollectionState.OK and c.total < SHRUNK_BELOW * self.known.baseline.get(c.name, 0)
         ]
-        if fallen and (not self.seen.terms or in_session(self.seen.terms, self.today)):
+        if fallen and self.season in (Season.IN_SESSION, Season.UNKNOWN):
             words = [f"{c.name}: {c.total} now, usually {usual}" for c, usual in fallen]
             names = tuple(c.name for c, _ in fallen)
             yield self._finding("shrunk", None, words, names, collections=_listed(names))
@@ -348,6 +387,15 @@ class _Judge:
 
 
 _MOST_EVIDENCE: Final = 12
+_MOST_OF_ONE_BOX: Final = 2  # required collections that one box opens: "Terms" opens two
+_NOT_ASKED: Final = "not asked, since the visit's time was up"
+# After these the visit asks no further: the host wants to be left alone, or believes no token of its own.
+_STOPPING: Final = frozenset({"throttled", "bearer_refused"})
+# What is wrong with the whole host or address, and so with every collection or with none.
+_HOST_WIDE: Final = frozenset(rules.BY_FAULT.values()) | {
+    "server_error", "maintenance", "not_oneroster", "login_page", "windows_authentication",
+    "redirected", "redirected_elsewhere", "redirected_to_https",
+}  # fmt: skip
 _URL_CAUSES: Final = frozenset(
     {"wrong_base_url", "not_oneroster", "login_page", "oneroster_disabled", "token_unclear", "token_missing"}
 )

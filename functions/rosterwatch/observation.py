@@ -168,10 +168,11 @@ class Token:
 
     @property
     def decisive(self) -> Exchange | None:
-        """The exchange that says most about a refusal: an OAuth verdict beats a missing page, the first beats the rest."""
+        """The exchange that says most about a refusal: an OAuth verdict beats another refusal, and that a missing page."""
         refused = [a.exchange for a in self.attempts if not a.granted]
         verdicts = [exchange for exchange in refused if exchange.body.dialect is Dialect.OAUTH]
-        return next(iter([*verdicts, *refused]), None)
+        answers = [exchange for exchange in refused if exchange.status in (400, 401, 403)]
+        return next(iter([*verdicts, *answers, *refused]), None)
 
 
 class CollectionState(enum.StrEnum):
@@ -189,7 +190,7 @@ class Collection:
     """One collection as found. ``records`` counts what the answer held (we ask for one), ``total`` is ``X-Total-Count``.
 
     ``envelope`` is the member that held the list, if it was not the one the spec names; ``malformed`` says that a 2xx JSON
-    answer did not hold a list of records where it should.
+    answer did not hold a list of records where it should, or (``records`` is not 0) that they have no ``sourcedId``.
     """
 
     name: str

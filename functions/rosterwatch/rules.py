@@ -62,9 +62,9 @@ IN_FRONT: Final[tuple[tuple[Test, str], ...]] = (
     (_status(429), "throttled"),
     (_code("server_busy", "temporarily_unavailable"), "throttled"),
     (lambda e: e.body.page is Page.OFFLINE and e.status in (200, 502, 503, 504), "maintenance"),
-    (_status(503), "maintenance"),
-    (lambda e: e.body.page is Page.BLOCKED and e.status in (200, 400, 401, 403, 405, 406, 418, 501), "blocked"),
+    (lambda e: e.body.page is Page.BLOCKED and e.status in (200, 400, 401, 403, 405, 406, 418, 501, 503), "blocked"),
     (_status(406), "blocked"),
+    (_status(503), "maintenance"),
     (lambda e: e.body.page is Page.LOGIN and e.status in (200, 401, 403), "login_page"),
     (lambda e: e.status is not None and e.status >= 500, "server_error"),
 )
@@ -126,11 +126,13 @@ def at_collection(collection: Collection) -> str | None:
         return None
     if collection.state is CollectionState.EMPTY:
         return "collection_empty"
+    if collection.malformed and collection.records:
+        return "records_without_id"
     return _first(collection.exchange, IN_FRONT, AT_COLLECTION)
 
 
 def at_certificate(exchange: Exchange) -> str | None:
     """The cause behind the certificate check; ``None`` if the certificate opened what it should."""
-    if exchange.fault is not None:
-        return "api_certificate_unproved"
+    if exchange.fault is not None or any(test(exchange) for test, _ in IN_FRONT):
+        return "api_certificate_unproved"  # whatever stands in front says nothing of the certificate
     return next((cause for test, cause in AT_CERTIFICATE if test(exchange)), None)

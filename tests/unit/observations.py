@@ -170,6 +170,10 @@ CASES: Final[dict[str, tuple[Observation | SecretFault, Known]]] = {
     "everything_empty": (seen(collections=empty(*_ALL)), KNOWN),
     "collection_missing": (_data(404), KNOWN),
     "envelope_missing": (_data(200), KNOWN),
+    "records_without_id": (
+        seen(collections=collections(users=collection("users", CollectionState.BROKEN, answer(), records=1, malformed=True))),
+        KNOWN,
+    ),
     "error_with_success": (_data(200, Body(BodyKind.OBJECT, 90, Dialect.IMSX, "unauthorized")), KNOWN),
     "truncated": (_data(200, BodyKind.TRUNCATED), KNOWN),
     "body_too_large": (_data(200, BodyKind.OVERSIZE), KNOWN),
@@ -180,6 +184,7 @@ CASES: Final[dict[str, tuple[Observation | SecretFault, Known]]] = {
         seen(collections=empty("terms"), terms=YEAR, at=datetime(2027, 9, 7, tzinfo=UTC), tls_expires_at=None),
         KNOWN,
     ),
+    "wrong_terms": (seen(terms=YEAR[:1], at=datetime(2027, 4, 6, tzinfo=UTC), tls_expires_at=None), KNOWN),
     "collection_empty": (seen(collections=empty("courses")), KNOWN),
     "shrunk": (
         seen(collections=collections(users=collection("users", total=880))),

@@ -263,7 +263,7 @@ def test_a_certificate_is_warned_about_thirty_days_ahead(days: int, warned: bool
     diagnosis = diagnose(seen(tls_expires_at=AT + timedelta(days=days)), KNOWN)
     assert names(diagnosis) == (["certificate_expiring"] if warned else [])
     if warned:
-        assert diagnosis.findings[0].headline.endswith(f"expires in {max(days, 0)} days")
+        assert diagnosis.findings[0].headline.endswith(f"expires in {days} days" if days > 0 else "expires today")
 
 
 @pytest.mark.parametrize(("offset", "found"), [(300.0, False), (-300.0, False), (301.0, True), (-301.0, True)])

@@ -22,9 +22,9 @@ IN_FRONT: list[tuple[Exchange, str]] = [
     (answer(429, page(Page.BLOCKED)), "throttled"),
     (answer(500, BUSY), "throttled"),
     (answer(200, page(Page.OFFLINE)), "maintenance"),
-    (answer(503, page(Page.CRASH)), "maintenance"),
-    (answer(403, page(Page.BLOCKED)), "blocked"),
+    (answer(503, page(Page.BLOCKED)), "blocked"),
     (answer(406, BodyKind.NONE), "blocked"),
+    (answer(503, page(Page.CRASH)), "maintenance"),
     (answer(200, page(Page.LOGIN)), "login_page"),
     (answer(500, page(Page.CRASH)), "server_error"),
 ]
