@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rosterwatch.diagnosis import Status
+from rosterwatch.health import Lesson, State, Transition, advance
+from rosterwatch.record import to_record
+from rosterwatch.state import KEPT_DAYS, SHAPE, StateError, StateStore, Summary, _item, _state
+from tests.unit.observations import AT, diagnosis_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def client() -> DynamoDBClient:
+    return boto3.client("dynamodb", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture
+def aws(client: DynamoDBClient) -> Iterator[Stubber]:
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def store(client: DynamoDBClient) -> StateStore:
+    return StateStore(client, "table")
+
+
+def opened() -> tuple[State, Transition]:
+    state, transition = advance(None, "springfield", diagnosis_of("credentials_wrong"), Lesson(host="sis.example.org"), AT)
+    assert transition is not None
+    return state, transition
+
+
+def keys(*names: str) -> dict[str, Any]:
+    wanted = [{"pk": {"S": "district"}, "sk": {"S": name}} for name in names]
+    return {"RequestItems": {"table": {"Keys": wanted, "ConsistentRead": True}}}
+
+
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - made aware there
+maybe_moment, maybe_text = st.none() | moments, st.none() | st.text(min_size=1)
+states = st.builds(
+    State,
+    district=st.text(min_size=1),
+    status=st.sampled_from(Status),
+    cause=maybe_text,
+    since=moments,
+    visited_at=moments,
+    opened_at=maybe_moment,
+    concerned=st.lists(st.text()).map(tuple),
+    suspected=maybe_text,
+    suspected_at=maybe_moment,
+    strikes=st.integers(0, 99),
+    last_good_at=maybe_moment,
+    pair=maybe_text,
+    pair_worked_at=maybe_moment,
+    dialect=maybe_text,
+    host=maybe_text,
+    baseline=st.dictionaries(st.text(), st.integers(0)),
+    not_before=maybe_moment,
+    transitions=st.integers(0),
+    incident=st.none() | st.integers(1),
+    version=st.integers(0),
+)
+
+
+@given(states)
+def test_every_field_of_a_state_comes_back_as_it_was(state: State) -> None:
+    assert _state(_item(state)) == state
+
+
+def test_the_states_above_vary_every_field_there_is() -> None:
+    varied = {
+        "district",
+        "status",
+        "cause",
+        "since",
+        "visited_at",
+        "opened_at",
+        "concerned",
+        "suspected",
+        "suspected_at",
+        "strikes",
+    }
+    varied |= {"last_good_at", "pair", "pair_worked_at", "dialect", "host", "baseline", "not_before", "transitions", "incident"}
+    assert {field.name for field in fields(State)} == varied | {"version"}
+
+
+def test_a_time_of_another_zone_comes_back_as_the_same_time() -> None:
+    state = replace(opened()[0], since=AT.astimezone(timezone(timedelta(hours=-7))))
+    assert _state(_item(state)) == state
+
+
+def test_a_state_of_a_newer_shape_is_left_alone_and_its_unknown_fields_do_no_harm() -> None:
+    item = _item(opened()[0])
+    document = json.loads(item["state"]["S"]) | {"colour": "blue"}
+    assert _state({**item, "state": {"S": json.dumps(document)}}) == opened()[0]
+    newer = _state({**item, "shape": {"N": str(SHAPE + 1)}, "state": {"S": "{}"}})
+    assert str(newer) == "written by a newer release"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"district": "x", "status": "fine"}', '{"status": "healthy", "since": 7}'])
+def test_a_damaged_state_is_told_from_a_newer_one_and_raises_nothing(text: str) -> None:
+    assert str(_state({**_item(opened()[0]), "state": {"S": text}})) == "damaged"
+    assert str(_state({"sk": {"S": "springfield"}})) == "damaged"
+
+
+def test_states_are_read_consistently_and_what_was_not_handed_out_is_asked_for_again(store: StateStore, aws: Stubber) -> None:
+    one, two = (replace(opened()[0], district=name) for name in ("one", "two"))
+    rest = keys("two")["RequestItems"]
+    aws.add_response("batch_get_item", {"Responses": {"table": [_item(one)]}, "UnprocessedKeys": rest}, keys("one", "two", "none"))
+    aws.add_response("batch_get_item", {"Responses": {"table": [_item(two)]}, "UnprocessedKeys": {}}, keys("two"))
+    assert store.read(["one", "two", "none", "one"]) == {"one": one, "two": two}
+
+
+def test_a_hundred_states_are_read_a_call(store: StateStore, aws: Stubber) -> None:
+    names = [f"d{number}" for number in range(120)]
+    for batch in (names[:100], names[100:]):
+        aws.add_response("batch_get_item", {"Responses": {"table": []}, "UnprocessedKeys": {}}, keys(*batch))
+    assert store.read(names) == {}
+
+
+def test_a_newer_shape_among_the_states_costs_no_other_its_reading(store: StateStore, aws: Stubber) -> None:
+    old = opened()[0]
+    newer = {**_item(replace(old, district="newer")), "shape": {"N": str(SHAPE + 1)}}
+    aws.add_response("batch_get_item", {"Responses": {"table": [newer, _item(old)]}, "UnprocessedKeys": {}})
+    found = store.read(["newer", "springfield"])
+    assert isinstance(found["newer"], StateError)
+    assert found["springfield"] == old
+
+
+def test_a_state_without_a_transition_is_put_on_the_condition_that_nobody_wrote_since(store: StateStore, aws: Stubber) -> None:
+    state = replace(opened()[0], version=8)
+    aws.add_response(
+        "put_item",
+        {},
+        {
+            "TableName": "table",
+            "Item": _item(state),
+            "ConditionExpression": "attribute_not_exists(pk) OR version = :read",
+            "ExpressionAttributeValues": {":read": {"N": "7"}},
+        },
+    )
+    assert store.write(state, None)
+
+
+def test_a_transition_is_stored_with_its_state_or_not_at_all(store: StateStore, aws: Stubber) -> None:
+    state, transition = opened()
+    expires = AT + timedelta(days=KEPT_DAYS)
+    told = {
+        "pk": {"S": "transition#springfield"},
+        "sk": {"S": "0000000001"},
+        "record": {"S": json.dumps(to_record(transition))},
+        "expires_at": {"N": str(int(expires.timestamp()))},
+    }
+    put = {
+        "TableName": "table",
+        "Item": _item(state),
+        "ConditionExpression": "attribute_not_exists(pk) OR version = :read",
+        "ExpressionAttributeValues": {":read": {"N": "0"}},
+    }
+    once = {"TableName": "table", "Item": told, "ConditionExpression": "attribute_not_exists(pk)"}
+    aws.add_response("transact_write_items", {}, {"TransactItems": [{"Put": put}, {"Put": once}]})
+    assert store.write(state, transition)
+
+
+def test_a_lost_race_is_false_and_any_other_failure_is_heard(store: StateStore, aws: Stubber) -> None:
+    state, transition = opened()
+    aws.add_client_error("put_item", "ConditionalCheckFailedException")
+    assert not store.write(state, None)
+    for code in ("ConditionalCheckFailed", "TransactionConflict"):
+        reasons: Any = {"CancellationReasons": [{"Code": "None"}, {"Code": code}]}
+        aws.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=reasons)
+        assert not store.write(state, transition)
+    reasons = {"CancellationReasons": [{"Code": "ValidationError"}]}
+    aws.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=reasons)
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        store.write(state, transition)
+    aws.add_client_error("put_item", "ProvisionedThroughputExceededException")
+    with pytest.raises(ClientError, match="ProvisionedThroughputExceededException"):
+        store.write(state, None)
+
+
+def test_the_fleet_is_listed_over_all_pages(store: StateStore, aws: Stubber) -> None:
+    broken = _item(opened()[0])
+    healthy = {"sk": {"S": "shelbyville"}, "status": {"S": "healthy"}}
+    key = {"pk": {"S": "district"}, "sk": {"S": "springfield"}}
+    aws.add_response("query", {"Items": [broken], "LastEvaluatedKey": key})
+    aws.add_response("query", {"Items": [healthy]})
+    assert list(store.all()) == [
+        Summary("springfield", Status.FAILING, "credentials_wrong", "sis.example.org"),
+        Summary("shelbyville", Status.HEALTHY, None, None),
+    ]
+
+
+def test_whether_an_alert_was_published_is_read_and_marked_consistently(store: StateStore, aws: Stubber) -> None:
+    key = {"pk": {"S": "transition#springfield"}, "sk": {"S": "0000000012"}}
+    question = {"TableName": "table", "Key": key, "ConsistentRead": True, "ProjectionExpression": "published_at"}
+    aws.add_response("get_item", {}, question)
+    assert not store.is_published("springfield", 12)
+    aws.add_response(
+        "update_item",
+        {},
+        {
+            "TableName": "table",
+            "Key": key,
+            "UpdateExpression": "SET published_at = :at",
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeValues": {":at": {"S": AT.isoformat()}},
+        },
+    )
+    store.mark_published("springfield", 12, AT)
+    aws.add_response("get_item", {"Item": {"published_at": {"S": AT.isoformat()}}}, question)
+    assert store.is_published("springfield", 12)
+
+
+def test_transitions_sort_by_their_number(store: StateStore, aws: Stubber) -> None:
+    texts: list[str] = []
+    for number in (2, 10, 1_000_000_000):
+        aws.add_response("get_item", {})
+        store.is_published("springfield", number)
+        texts.append(f"{number:010}")
+    assert texts == sorted(texts)
