@@ -101,6 +101,7 @@ class Answer:
 class Client:
     """One district's HTTP client: its own cookies and connections, one deadline for all that it sends.
 
+    ``turns`` is how many of its requests can be under way at a time.
     ``deadline`` is a time of the running loop's clock. Use as an async context manager.
     """
 
@@ -112,6 +113,7 @@ class Client:
         )
         self._http = self._session()
         self._without_cookies = self._session()  # the same connections, another jar
+        self.turns = network.turns
         self.requests = 0
         self.tls_expires_at: datetime | None = None
 
