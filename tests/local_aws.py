@@ -50,12 +50,15 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 ENVIRONMENTS: Final = Path(sys.prefix).parent
 REGION: Final = "us-east-1"
 STACK: Final = "rosterwatch"
+LOG: Final = "emulator.log"
+#: Where the log of a run that failed is left.
+KEPT_LOG: Final = REPOSITORY / ".local" / LOG
 
 Found = TypeVar("Found")
 
 
 class LocalAwsError(Exception):
-    """When the local AWS, the build or the deployment fails. Ends with what the tool said."""
+    """When the local AWS, the build or the deployment fails. Ends with what the tool said; KEPT_LOG has the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,9 +350,22 @@ def started() -> Iterator[LocalAws]:
         port = _free_port()
         ca_file, certificate, key = _certificate(workspace)
         aws = LocalAws(f"https://127.0.0.1:{port}", ca_file, workspace)
+        stack.enter_context(_keep_log(workspace / LOG))
         emulator = stack.enter_context(_emulator(aws, port, certificate, key))
         wait_for(lambda: _is_healthy(aws, emulator), 30, "the local AWS")
         yield aws
+
+
+@contextmanager
+def _keep_log(log: Path) -> Iterator[None]:
+    """When something goes wrong, what the emulator and the functions said is all there is to go by: keep it."""
+    try:
+        yield
+    except BaseException:
+        if log.exists():
+            KEPT_LOG.parent.mkdir(exist_ok=True)
+            shutil.copy(log, KEPT_LOG)
+        raise
 
 
 @contextmanager
@@ -381,12 +397,13 @@ def _emulator(aws: LocalAws, port: int, certificate: Path, key: Path) -> Iterato
         # Handed on to the functions, which talk to this AWS too.
         "AWS_CA_BUNDLE": str(aws.ca_file),
     }
-    with (aws.workspace / "emulator.log").open("wb") as log:
+    with (aws.workspace / LOG).open("wb") as log:
         # In a session of its own: an interrupt from the keyboard is for us, and we then end it in order.
         process = subprocess.Popen(
             [program], cwd=temporary, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
         try:
+            (aws.workspace / "emulator.pid").write_text(str(process.pid))
             yield process
         finally:
             with _deaf_to_interrupts():
@@ -431,7 +448,7 @@ def wait_for(look: Callable[[], Found | None], seconds: float, what: str) -> Fou
 
 def _is_healthy(aws: LocalAws, emulator: subprocess.Popen[bytes]) -> bool | None:
     if emulator.poll() is not None:
-        log = (aws.workspace / "emulator.log").read_text(errors="replace")
+        log = (aws.workspace / LOG).read_text(errors="replace")
         raise LocalAwsError(f"the local AWS ended as soon as it had started:\n{log[-4000:]}")
     try:
         _ask(aws, "/_ministack/health")

@@ -1,0 +1,139 @@
+"""What `sam build` makes: only what runs, for the platform it runs on, the same every time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.local_aws import ENVIRONMENTS, REPOSITORY
+
+pytestmark = pytest.mark.deploy
+
+FUNCTIONS = ["DispatchDistricts", "CheckDistricts", "SendAlerts"]
+
+
+def build(folder: Path, **environment: str) -> Path:
+    """`sam build` of a copy of this working tree. Returns the folder of the artifacts."""
+    source = folder / "source"
+    shutil.copytree(REPOSITORY / "functions", source / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "template.yaml", source)
+    (source / "functions" / "extra-ca.pem").write_text("a certificate authority of the operator's own")
+    ours = {"PYTHON": str(ENVIRONMENTS / "sam" / "bin" / "python"), "SAM_CLI_TELEMETRY": "0"}
+    done = subprocess.run(
+        [ENVIRONMENTS / "sam" / "bin" / "sam", "build", "--build-dir", str(folder / "build")],
+        cwd=source,
+        env=dict(os.environ) | ours | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return folder / "build"
+
+
+def files(artifact: Path) -> dict[str, str]:
+    """Every file and the hash of what is in it."""
+    found = [path for path in artifact.rglob("*") if path.is_file()]
+    return {str(path.relative_to(artifact)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+@pytest.fixture(scope="module")
+def for_lambda(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("lambda"))
+
+
+@pytest.fixture(scope="module")
+def for_here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("host"), LAMBDA_TARGET="host", PYTHON=sys.executable)
+
+
+def test_all_functions_carry_the_same_files(for_lambda: Path) -> None:
+    first, *others = [files(for_lambda / name) for name in FUNCTIONS]
+    assert first
+    assert all(other == first for other in others)
+
+
+def test_the_same_input_makes_the_same_files(for_lambda: Path, tmp_path: Path) -> None:
+    again = build(tmp_path)
+    assert files(again / "CheckDistricts") == files(for_lambda / "CheckDistricts")
+    times = {path.stat().st_mtime for path in (again / "CheckDistricts").rglob("*")}
+    assert len(times) == 1
+
+
+def test_the_artifact_holds_the_handlers_the_package_and_the_operators_certificates(for_lambda: Path) -> None:
+    there = files(for_lambda / "CheckDistricts")
+    wanted = {str(path.relative_to(REPOSITORY / "functions")) for path in (REPOSITORY / "functions").rglob("*.py")}
+    assert wanted | {"rosterwatch/py.typed", "extra-ca.pem"} <= there.keys()
+
+
+def test_the_artifact_holds_no_test_no_build_file_no_boto3_and_no_metadata_but_versions_and_licences(for_lambda: Path) -> None:
+    there = sorted(files(for_lambda / "CheckDistricts"))
+    top = {path.split("/")[0] for path in there}
+    assert not top & {"Makefile", "requirements.txt", "requirements.in", "bin", "boto3", "botocore", "cffi", "pip", "pytest"}
+    assert not [path for path in there if re.search(r"(^|/)(tests?|conftest\.py)(/|$)", path)]
+    metadata = [path for path in there if ".dist-info/" in path]
+    assert [path for path in metadata if path.endswith("/METADATA")]
+    assert not [path for path in metadata if not re.search(r"/(METADATA|licenses/.*|LICEN[CS]E[^/]*|NOTICE[^/]*)$", path)]
+
+
+def test_every_compiled_module_is_for_arm64_and_python_3_13(for_lambda: Path) -> None:
+    modules = list((for_lambda / "CheckDistricts").rglob("*.so"))
+    assert modules
+    for module in modules:
+        assert re.search(r"\.(cpython-313-aarch64-linux-gnu|abi3)\.so$", module.name), module
+        head = module.read_bytes()[:20]
+        assert head[:6] == b"\x7fELF\x02\x01"
+        assert int.from_bytes(head[18:20], "little") == 183, f"{module} is not for arm64"
+
+
+def test_bytecode_in_the_artifact_is_for_python_3_13_and_is_never_checked_against_its_source(for_lambda: Path) -> None:
+    for compiled in (for_lambda / "CheckDistricts").rglob("*.pyc"):
+        assert compiled.name.endswith(".cpython-313.pyc")
+        assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01  # by hash, unchecked
+
+
+def test_the_artifact_fits_in_lambda(for_lambda: Path) -> None:
+    size = sum(path.stat().st_size for path in (for_lambda / "CheckDistricts").rglob("*"))
+    assert size < 50_000_000  # Lambda takes 250 MB; the time to fetch it is part of every cold start
+
+
+def test_the_package_finds_all_it_needs_in_the_artifact(for_here: Path) -> None:
+    artifact = for_here / "CheckDistricts"
+    modules = sorted(path.stem for path in (artifact / "rosterwatch").glob("*.py") if not brought_by_somebody_else(path))
+    assert {"probe", "client", "auth", "telemetry", "diagnosis"} <= set(modules)
+    # No site-packages: what is missing here is missing in Lambda.
+    program = f"import sys; sys.path.insert(0, {str(artifact)!r}); import h2, sniffio, cryptography.fernet, " + ", ".join(
+        f"rosterwatch.{name}" for name in modules
+    )
+    subprocess.run([sys.executable, "-I", "-S", "-B", "-c", program], check=True)
+
+
+def brought_by_somebody_else(path: Path) -> bool:
+    """Whether a module needs the AWS SDK, which Lambda brings, or is the command line, whose libraries a laptop brings."""
+    return path.stem == "cli" or re.search(r"^(from|import) (boto3|botocore)\b", path.read_text(), re.MULTILINE) is not None
+
+
+def test_a_wheel_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "functions"
+    shutil.copytree(REPOSITORY / "functions", source, ignore=shutil.ignore_patterns("__pycache__"))
+    locked = source / "requirements.txt"
+    locked.write_text(re.sub(r"sha256:[0-9a-f]{4}", "sha256:0000", locked.read_text()))
+    done = subprocess.run(
+        ["make", "build-CheckDistricts"],
+        cwd=source,
+        env=dict(os.environ) | {"ARTIFACTS_DIR": str(tmp_path / "CheckDistricts"), "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in done.stderr

@@ -1,0 +1,198 @@
+"""The deployed stack: its triggers, its rights and its alarms, in the local AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local_aws import REGION, REPOSITORY, LocalAws, LocalAwsError, started, wait_for
+from tests.sis import SimulatedSis
+
+pytestmark = pytest.mark.deploy
+
+
+def status(aws: LocalAws, district: str) -> str | None:
+    return next((item["status"]["S"] for item in aws.items("district") if item["sk"]["S"] == district), None)
+
+
+def alerts_about(aws: LocalAws, district: str) -> list[str]:
+    return [alert.attributes["change"] for alert in aws.alerts() if alert.attributes["district"] == district]
+
+
+def as_role_of(aws: LocalAws, function: str) -> Callable[[str], Any]:
+    """Clients with the rights of a function and no others."""
+    role = aws.functions.get_function_configuration(FunctionName=aws.outputs[function])["Role"]
+    given = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
+    connect: Any = session.client
+    return lambda service: connect(service, endpoint_url=aws.endpoint, verify=str(aws.ca_file))
+
+
+def test_a_stored_secret_is_visited_at_a_tick_and_again_as_soon_as_it_changes(aws: LocalAws, sis: SimulatedSis) -> None:
+    district = sis.add_district("pawnee")
+    credentials = dict(district.credentials)
+    aws.put_secret("pawnee", credentials)
+    aws.invoke("DispatchFunction", json.loads((REPOSITORY / "events" / "schedule.json").read_text()))
+    wait_for(lambda: status(aws, "pawnee") == "healthy" or None, 30, "pawnee healthy")
+
+    aws.put_secret("pawnee", credentials | {"base_url": ""})
+    wait_for(lambda: alerts_about(aws, "pawnee") == ["opened"] or None, 30, "an alert")
+    assert status(aws, "pawnee") == "unknown"  # with a secret like that nobody can tell
+    aws.put_secret("pawnee", credentials)
+    wait_for(lambda: alerts_about(aws, "pawnee") == ["opened", "resolved"] or None, 30, "a resolution")
+    assert status(aws, "pawnee") == "healthy"
+
+
+def test_a_message_that_is_not_ours_ends_with_the_dead_letters_and_hurts_no_other(aws: LocalAws, sis: SimulatedSis) -> None:
+    district = sis.add_district("eagleton")
+    aws.put_secret("eagleton", dict(district.credentials))
+    # Here it may come back at once; in AWS it stays hidden for the time that the template gives it.
+    queue = aws.outputs["QueueUrl"]
+    hidden = aws.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    aws.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    try:
+        aws.sqs.send_message(QueueUrl=queue, MessageBody="garbage")
+        aws.invoke("DispatchFunction", {"district": "eagleton"})
+        wait_for(lambda: status(aws, "eagleton") == "healthy" or None, 30, "eagleton healthy")
+        [dead] = wait_for(
+            lambda: aws.sqs.receive_message(QueueUrl=aws.outputs["DeadLettersUrl"]).get("Messages"), 60, "a dead letter"
+        )
+    finally:
+        aws.sqs.set_queue_attributes(QueueUrl=queue, Attributes=dict(hidden))
+    assert dead["Body"] == "garbage"
+    aws.sqs.delete_message(QueueUrl=aws.outputs["DeadLettersUrl"], ReceiptHandle=dead["ReceiptHandle"])
+    assert aws.messages_on("QueueUrl") == 0
+
+
+@pytest.mark.parametrize("function", ["DispatchFunction", "CheckFunction", "AlertFunction"])
+def test_a_function_may_do_what_it_has_to_and_nothing_else(aws: LocalAws, function: str) -> None:
+    aws.put_secret("eerie", {})
+    other = aws.secrets.create_secret(Name=f"elsewhere/{function}", SecretString="-")["ARN"]
+    client = as_role_of(aws, function)
+    table, queue, topic = (aws.outputs[name] for name in ("TableName", "QueueUrl", "AlertTopicArn"))
+    key = {"pk": {"S": "district"}, "sk": {"S": "nowhere"}}
+    attempts: dict[str, Callable[[], object]] = {
+        "list secrets": lambda: client("secretsmanager").list_secrets(),
+        "read a district's secret": lambda: client("secretsmanager").get_secret_value(SecretId="rosterwatch/eerie"),
+        "read the fingerprint key": lambda: client("secretsmanager").get_secret_value(SecretId=aws.outputs["FingerprintKeyArn"]),
+        "read another secret": lambda: client("secretsmanager").get_secret_value(SecretId=other),
+        "change a secret": lambda: client("secretsmanager").put_secret_value(SecretId="rosterwatch/eerie", SecretString="{}"),
+        "delete a secret": lambda: client("secretsmanager").delete_secret(SecretId="rosterwatch/eerie"),
+        "list states": lambda: client("dynamodb").query(
+            TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": key["pk"]}
+        ),
+        "read a state": lambda: client("dynamodb").get_item(TableName=table, Key=key),
+        "write a state": lambda: client("dynamodb").put_item(TableName=table, Item=key | {"sk": {"S": function}}),
+        "delete a state": lambda: client("dynamodb").delete_item(TableName=table, Key=key),
+        "request a visit": lambda: client("sqs").send_message(QueueUrl=queue, MessageBody='{"district": "eerie"}'),
+        "empty the queue": lambda: client("sqs").purge_queue(QueueUrl=queue),
+        "send an alert": lambda: client("sns").publish(TopicArn=topic, Message="-", Subject="-"),
+        "send an alarm": lambda: client("sns").publish(TopicArn=aws.outputs["OpsTopicArn"], Message="-"),
+        "run a function": lambda: client("lambda").invoke(FunctionName=aws.outputs["DispatchFunction"], Payload=b"{}"),
+    }
+    allowed = {
+        "DispatchFunction": {"list secrets", "list states", "request a visit"},
+        "CheckFunction": {
+            "read a district's secret",
+            "read the fingerprint key",
+            "read a state",
+            "write a state",
+            "request a visit",
+        },
+        "AlertFunction": {"list states", "read a state"},
+    }[function]
+
+    def works(attempt: Callable[[], object]) -> bool:
+        try:
+            attempt()
+        except ClientError as error:
+            assert error.response["Error"]["Code"].startswith(("AccessDenied", "AuthorizationError")), error  # noqa: PT017
+            return False
+        return True
+
+    # Publishing is tried by every alert that arrives; here it would be one more in the inbox.
+    tried = {name: attempt for name, attempt in attempts.items() if (function, name) != ("AlertFunction", "send an alert")}
+    assert {name for name, attempt in tried.items() if works(attempt)} == allowed
+    aws.dynamodb.delete_item(TableName=table, Key=key | {"sk": {"S": function}})
+
+
+def test_the_heartbeat_stills_the_alarm_that_watches_it(aws: LocalAws) -> None:
+    aws.invoke("DispatchFunction", {"reason": "schedule"})
+    assert wait_for(lambda: aws.pump_metrics() or None, 30, "a metric") > 0
+    alarms = {alarm["AlarmName"]: alarm["StateValue"] for alarm in aws.cloudwatch.describe_alarms()["MetricAlarms"]}
+    [state] = [state for name, state in alarms.items() if "HeartbeatAlarm" in name]
+    assert state == "OK"
+
+
+def test_deploying_again_keeps_the_state_the_secrets_and_the_fingerprint_key(aws: LocalAws) -> None:
+    aws.put_secret("hawkins", {"kept": True})
+    table = aws.outputs["TableName"]
+    item = {"pk": {"S": "kept"}, "sk": {"S": "kept"}}
+    aws.dynamodb.put_item(TableName=table, Item=item)
+    key = aws.secrets.get_secret_value(SecretId=aws.outputs["FingerprintKeyArn"])["SecretString"]
+    current = aws.cloudformation.describe_stacks(StackName="rosterwatch")["Stacks"][0]["Parameters"]
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in current} | {"LogLevel": "DEBUG"}
+
+    aws.deploy(aws.workspace / "build" / "template.yaml", parameters)
+
+    configuration = aws.functions.get_function_configuration(FunctionName=aws.outputs["CheckFunction"])
+    assert configuration["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
+    assert aws.outputs["TableName"] == table
+    assert aws.items("kept") == [item]
+    assert json.loads(aws.secrets.get_secret_value(SecretId="rosterwatch/hawkins")["SecretString"]) == {"kept": True}
+    assert aws.secrets.get_secret_value(SecretId=aws.outputs["FingerprintKeyArn"])["SecretString"] == key
+    aws.dynamodb.delete_item(TableName=table, Key=item)
+
+
+def test_a_parameter_that_makes_no_sense_is_refused_before_anything_is_made(aws: LocalAws) -> None:
+    template = aws.workspace / "build" / "template.yaml"
+    with pytest.raises(LocalAwsError, match="with a slash at the end"):
+        aws.deploy(template, {"SecretPrefix": "no-slash"}, stack="refused")
+    with pytest.raises(ClientError, match="does not exist"):
+        aws.cloudformation.describe_stacks(StackName="refused")
+
+
+def test_the_local_aws_listens_on_loopback_only_and_leaves_nothing_behind() -> None:
+    with started() as aws:
+        workspace = aws.workspace
+        pid = int((workspace / "emulator.pid").read_text())
+        assert aws.endpoint.startswith("https://127.0.0.1:")
+        if sys.platform == "linux":
+            assert {address for address, _ in listeners(pid)} == {"0100007F"}
+    assert not workspace.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def listeners(pid: int) -> set[tuple[str, str]]:
+    """The addresses and ports, in hexadecimal as Linux shows them, on which a process listens."""
+    targets = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    sockets = {target[8:-1] for target in targets if target.startswith("socket:[")}
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]]
+    return {(row[1].split(":")[0], row[1].split(":")[1]) for row in rows if row[3] == "0A" and row[9] in sockets}
+
+
+def test_an_interrupt_ends_the_local_aws_in_order() -> None:
+    program = (
+        "import time; from tests.local_aws import started\nwith started() as aws: print(aws.workspace, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        workspace = Path(process.stdout.readline().decode().strip())
+        pid = int((workspace / "emulator.pid").read_text())
+        process.send_signal(2)
+        process.communicate(timeout=30)
+    assert not workspace.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
