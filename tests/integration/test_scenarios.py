@@ -147,6 +147,7 @@ def secret_text(sis: SimulatedSis, district: District, changes: dict[str, Any], 
         "origin": district.origin,
         "plain_origin": host.plain_origin,
         "path": district.base_path,
+        "consumer_secret_cut": stored["consumer_secret"][:-1],
         **{f"new_{name}": value for name, value in (district.credentials if district.records else {}).items()},
     }
     changed = {name: value.format_map(facts) if isinstance(value, str) else value for name, value in changes.items()}
