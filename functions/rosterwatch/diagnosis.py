@@ -20,6 +20,7 @@ SLOW_SECONDS: Final = 10
 CLOCK_SKEW_SECONDS: Final = 300
 EXPIRY_WARNING_DAYS: Final = 30
 SHRUNK_BELOW: Final = 0.9
+SHRUNK_BY_AT_LEAST: Final = 5
 
 
 class Status(enum.StrEnum):
@@ -361,9 +362,11 @@ class _Judge:
 
     def _shrunk_findings(self, required: list[Collection]) -> Iterator[Finding]:
         fallen = [
-            (c, self.known.baseline[c.name])
+            (c, usual)
             for c in required
-            if c.total is not None and c.state is CollectionState.OK and c.total < SHRUNK_BELOW * self.known.baseline.get(c.name, 0)
+            if c.total is not None and c.state is CollectionState.OK
+            for usual in [self.known.baseline.get(c.name, 0)]
+            if c.total < SHRUNK_BELOW * usual and usual - c.total >= SHRUNK_BY_AT_LEAST
         ]
         if fallen and self.season in (Season.IN_SESSION, Season.UNKNOWN):
             words = [f"{c.name}: {c.total} now, usually {usual}" for c, usual in fallen]
