@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from rosterwatch.board import Sight
 from rosterwatch.client import Network
 from rosterwatch.network import system_resolver
 from rosterwatch.queue import MessageError, VisitQueue, from_message
@@ -34,6 +35,7 @@ class Edges:
     secrets_client: SecretsManagerClient
     secrets: SecretStore
     states: StateStore
+    sight: Sight
     queue: VisitQueue
     resolver: Resolver
 
@@ -42,12 +44,13 @@ class Edges:
 def edges() -> Edges:
     """Made at the first event, not at import. Raises SettingError."""
     settings, session = check_settings(), boto3.Session()
-    client = session.client("secretsmanager")
+    client, dynamodb = session.client("secretsmanager"), session.client("dynamodb")
     return Edges(
         settings,
         client,
         SecretStore(client, settings.secret_prefix),
-        StateStore(session.client("dynamodb"), settings.table),
+        StateStore(dynamodb, settings.table),
+        Sight(dynamodb, settings.table),
         VisitQueue(session.client("sqs"), settings.queue_url),
         system_resolver(),
     )
@@ -98,6 +101,9 @@ def _round(context: LambdaContext) -> Round:
         remaining=lambda: context.get_remaining_time_in_millis() / 1000,
         new_network=new_network,
         second_look_seconds=use.settings.second_look_seconds,
+        sight=use.sight,
+        control_url=use.settings.control_url,
+        try_previous=use.settings.try_previous,
     )
 
 

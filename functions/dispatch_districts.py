@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from rosterwatch.board import BoardStore
 from rosterwatch.diagnosis import Status
 from rosterwatch.dispatch import spread
 from rosterwatch.queue import Visit, VisitQueue, is_district
@@ -31,6 +32,7 @@ class Edges:
     settings: DispatchSettings
     secrets: SecretStore
     states: StateStore
+    board: BoardStore
     queue: VisitQueue
 
 
@@ -38,10 +40,12 @@ class Edges:
 def edges() -> Edges:
     """Made at the first event, not at import. Raises SettingError."""
     settings, session = dispatch_settings(), boto3.Session()
+    dynamodb = session.client("dynamodb")
     return Edges(
         settings,
         SecretStore(session.client("secretsmanager"), settings.secret_prefix),
-        StateStore(session.client("dynamodb"), settings.table),
+        StateStore(dynamodb, settings.table),
+        BoardStore(dynamodb, settings.table),
         VisitQueue(session.client("sqs"), settings.queue_url),
     )
 
@@ -78,4 +82,5 @@ def _everyone(use: Edges) -> list[Visit]:
     for status in Status:
         measure("Districts", statuses[status], status=status.value)
     hosts = {name: summary.host for name, summary in known.items()}
+    use.board.count_fleet(len(known), len({host for host in hosts.values() if host}))
     return spread({*use.secrets.districts(), *known}, hosts, use.settings.spread_seconds)

@@ -1,6 +1,7 @@
 """Pure: the state of a district moves on with each diagnosis; what is worth telling comes out as a transition.
 
-A cause counts only after as many visits in a row as its patience asks for; recovery counts at once.
+A cause counts only after as many visits in a row as its patience asks for, and what needed patience to break needs more than
+one good visit to be mended. A district that goes to and fro is flapping: one state, told when it begins and when it ends.
 """
 
 from __future__ import annotations
@@ -9,12 +10,31 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
-from rosterwatch.diagnosis import Diagnosis, Finding, Status
+from rosterwatch.causes import CAUSES
+from rosterwatch.diagnosis import BLIND, Diagnosis, Finding, Status
 
 #: A lower count is taken as the new normal when it has stayed for this long.
 BASELINE_ACCEPTED_AFTER: Final = timedelta(days=7)
+
+
+FLAPPING: Final = "flapping"
+#: Flapping as Icinga reckons it: the share of changes among the last twenty visits, recent ones weighing more. It begins above
+#: the first and ends below the second, so that it does not itself go to and fro.
+#: https://icinga.com/docs/icinga-2/latest/doc/08-advanced-topics/#check-flapping
+FLAPPING_ABOVE: Final = 0.30
+FLAPPING_UNTIL: Final = 0.25
+_FLAP_WINDOW: Final = 20
+_OLDEST_WEIGHT, _NEWEST_WEIGHT = 0.8, 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """``good_looks``: how many good visits in a row end a cause that needed patience. Others end with the first."""
+
+    good_looks: int = 2
 
 
 class Change(enum.StrEnum):
@@ -32,8 +52,10 @@ class State:
 
     ``cause`` is the confirmed cause (``None``: healthy) and ``since`` when it was first seen; ``opened_at`` is when the
     incident began, under whatever cause. ``suspected`` is the cause seen last, after ``strikes`` visits in a row that found
-    something not yet confirmed. ``pair`` is the fingerprint of the credentials that last worked, at
-    ``pair_worked_at``. ``baseline`` holds usual totals by collection. ``incident`` numbers the transition that opened the
+    something not yet confirmed; ``mended`` counts the good visits in a row that have not yet ended a cause. ``looks`` are the
+    last visits, oldest first: ``+`` good, ``-`` failed in a way that may pass by itself. ``unknown_since``: we could not look,
+    for reasons of our own, and everything else stands as it was. ``pair`` is the fingerprint of the credentials that last
+    worked, at ``pair_worked_at``. ``baseline`` holds usual totals by collection. ``incident`` numbers the transition that opened the
     current incident. ``version`` counts writes: whoever writes names the version it has read.
     """
 
@@ -47,6 +69,9 @@ class State:
     suspected: str | None = None
     suspected_at: datetime | None = None
     strikes: int = 0
+    mended: int = 0
+    looks: str = ""
+    unknown_since: datetime | None = None
     last_good_at: datetime | None = None
     pair: str | None = None
     pair_worked_at: datetime | None = None
@@ -94,49 +119,92 @@ class Lesson:
     not_before: datetime | None = None
 
 
-def advance(
-    state: State | None, district: str, diagnosis: Diagnosis, lesson: Lesson, now: datetime
+def advance(  # noqa: PLR0911 - one return for each way a state can move
+    state: State | None, district: str, diagnosis: Diagnosis, lesson: Lesson, now: datetime, policy: Policy = Policy()
 ) -> tuple[State, Transition | None]:
-    """Move the state on. The new state's ``version`` is one more than the version that was read."""
+    """Move the state on. The new state's ``version`` is one more than the version that was read.
+
+    A diagnosis that says the monitor itself could not see freezes the state: nothing but ``unknown_since`` changes.
+    """
     before = state or State(district, Status.UNKNOWN, now, now)
-    learnt = _learn(before, diagnosis, lesson, now)
     finding = diagnosis.primary
+    if finding is not None and finding.cause.name == BLIND:
+        blind_since = before.unknown_since or now
+        return replace(before, unknown_since=blind_since, visited_at=now, version=before.version + 1), None
+    learnt = _learn(before, diagnosis, lesson, now)
+    if _flaps(learnt.looks, already=before.cause == FLAPPING):
+        if before.cause == FLAPPING:
+            return learnt, None
+        diagnosis = _flapping(before.district, finding)
+        return _confirmed(learnt, before, diagnosis, now, now)
     if finding is None:
-        return _healthy(learnt, before, now)
+        return _healthy(learnt, before, now, policy)
+    if before.cause == FLAPPING:  # it has settled, and on the bad side
+        return _confirmed(learnt, before, diagnosis, now, now)
     concerned = tuple(sorted(finding.collections))
     if finding.cause.name == before.cause and diagnosis.status is before.status:
         grown = not set(concerned) <= set(before.concerned)
-        settled = replace(learnt, suspected=None, suspected_at=None, strikes=0, concerned=concerned)
+        settled = replace(learnt, concerned=concerned)
         return _told(settled, before, diagnosis, Change.CHANGED, now) if grown else (settled, None)
     strikes = before.strikes + 1
     suspected_at = before.suspected_at or now
     if strikes < finding.cause.patience:
         return replace(learnt, suspected=finding.cause.name, suspected_at=suspected_at, strikes=strikes), None
-    confirmed = replace(
+    return _confirmed(learnt, before, diagnosis, suspected_at, now)
+
+
+def _confirmed(
+    learnt: State, before: State, diagnosis: Diagnosis, since: datetime, now: datetime
+) -> tuple[State, Transition | None]:
+    finding = diagnosis.findings[0]
+    after = replace(
         learnt,
         status=diagnosis.status,
         cause=finding.cause.name,
-        since=suspected_at,
-        opened_at=before.opened_at or suspected_at,
-        concerned=concerned,
-        suspected=None,
-        suspected_at=None,
-        strikes=0,
+        since=since,
+        opened_at=before.opened_at or since,
+        concerned=tuple(sorted(finding.collections)),
     )
-    change = Change.OPENED if before.cause is None else Change.CHANGED
-    return _told(confirmed, before, diagnosis, change, now)
+    return _told(after, before, diagnosis, Change.OPENED if before.cause is None else Change.CHANGED, now)
 
 
 def wants_second_look(state: State) -> bool:
-    """Whether a suspicion is waiting to be confirmed or dropped, which should not take a whole interval."""
-    return state.suspected is not None
+    """Whether a suspicion, or a recovery, waits to be confirmed or dropped, which should not take a whole interval."""
+    return state.suspected is not None or state.mended > 0
+
+
+def _flaps(looks: str, *, already: bool) -> bool:
+    changes = [earlier != later for earlier, later in pairwise(looks)]
+    # A short history counts as one that was quiet before.
+    changes = [False] * (_FLAP_WINDOW - len(changes)) + changes
+    step = (_NEWEST_WEIGHT - _OLDEST_WEIGHT) / (_FLAP_WINDOW - 1)
+    share = sum(_OLDEST_WEIGHT + step * place for place, changed in enumerate(changes) if changed) / _FLAP_WINDOW
+    return share > (FLAPPING_UNTIL if already else FLAPPING_ABOVE)
+
+
+def _flapping(district: str, finding: Finding | None) -> Diagnosis:
+    cause = CAUSES[FLAPPING]
+    facts = dict(finding.facts) if finding else {"district": district, "provider": "aeries"}
+    words: tuple[str, ...] = ("Just now it is healthy.",)
+    if finding:
+        words = (f"Found just now: {finding.headline} ({finding.cause.name})", *finding.evidence)
+    return Diagnosis(Status.FAILING, (Finding(cause, facts, words),))
 
 
 def _learn(state: State, diagnosis: Diagnosis, lesson: Lesson, now: datetime) -> State:
+    """The state with all that a visit teaches, and with every suspicion gone; whoever still has one puts it back."""
     healthy = diagnosis.status is Status.HEALTHY
+    finding = diagnosis.primary
+    look = "+" if finding is None else "-" if finding.cause.patience > 1 else ""
     return replace(
         state,
         visited_at=now,
+        suspected=None,
+        suspected_at=None,
+        strikes=0,
+        mended=0,
+        looks=(state.looks + look)[-_FLAP_WINDOW - 1 :],
+        unknown_since=None,
         last_good_at=now if healthy else state.last_good_at,
         pair=lesson.pair or state.pair,
         pair_worked_at=now if lesson.pair else state.pair_worked_at,
@@ -156,11 +224,13 @@ def _baseline(state: State, diagnosis: Diagnosis, totals: Mapping[str, int], now
     return {**state.baseline, **{name: total for name, total in totals.items() if name not in held}}
 
 
-def _healthy(learnt: State, before: State, now: datetime) -> tuple[State, Transition | None]:
-    settled = replace(learnt, suspected=None, suspected_at=None, strikes=0)
+def _healthy(learnt: State, before: State, now: datetime, policy: Policy) -> tuple[State, Transition | None]:
     if before.status is Status.HEALTHY:
-        return settled, None
-    well = replace(settled, status=Status.HEALTHY, cause=None, since=now, opened_at=None, concerned=())
+        return learnt, None
+    needed = policy.good_looks if before.cause and CAUSES[before.cause].patience > 1 else 1
+    if before.mended + 1 < needed:
+        return replace(learnt, mended=before.mended + 1), None
+    well = replace(learnt, status=Status.HEALTHY, cause=None, since=now, opened_at=None, concerned=())
     change = Change.RESOLVED if before.cause is not None else Change.FIRST_SEEN
     return _told(well, before, Diagnosis(Status.HEALTHY), change, now)
 

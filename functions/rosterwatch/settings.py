@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rosterwatch.alerts import DIALECTS, Links
+
 
 class SettingError(Exception):
     """When an environment variable is missing or has a value that cannot be used. Names the variable."""
@@ -33,15 +35,17 @@ class CheckSettings:
     host_concurrency: int
     second_look_seconds: int
     fingerprint_secret: str
+    control_url: str
+    try_previous: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """For ``send_alerts``. ``dispatch_function`` goes into the command that proves a fix."""
+    """For ``send_alerts``. ``topic_arns`` by dialect; ``links`` go into the messages."""
 
     table: str
-    topic_arn: str
-    dispatch_function: str
+    topic_arns: Mapping[str, str]
+    links: Links
 
 
 def dispatch_settings(environ: Mapping[str, str] = os.environ) -> DispatchSettings:
@@ -65,6 +69,8 @@ def check_settings(environ: Mapping[str, str] = os.environ) -> CheckSettings:
         host_concurrency=_number(environ, "HOST_CONCURRENCY", 1, 4),
         second_look_seconds=_number(environ, "SECOND_LOOK_SECONDS", 0, 900),
         fingerprint_secret=_text(environ, "FINGERPRINT_SECRET"),
+        control_url=environ.get(_PREFIX + "CONTROL_URL", ""),
+        try_previous=_flag(environ, "TRY_PREVIOUS"),
     )
 
 
@@ -72,8 +78,14 @@ def alert_settings(environ: Mapping[str, str] = os.environ) -> AlertSettings:
     """Read them. Raises SettingError."""
     return AlertSettings(
         table=_text(environ, "TABLE"),
-        topic_arn=_text(environ, "TOPIC_ARN"),
-        dispatch_function=_text(environ, "DISPATCH_FUNCTION"),
+        topic_arns={dialect: _text(environ, f"{dialect.upper()}_TOPIC_ARN") for dialect in DIALECTS},
+        links=Links(
+            region=environ.get("AWS_REGION", ""),
+            dispatch_function=_text(environ, "DISPATCH_FUNCTION"),
+            dashboard=environ.get(_PREFIX + "DASHBOARD", ""),
+            secret_prefix=_text(environ, "SECRET_PREFIX"),
+            runbook_url=environ.get(_PREFIX + "RUNBOOK_URL", ""),
+        ),
     )
 
 

@@ -2,8 +2,9 @@
 
 Items (all share one table, keys ``pk`` and ``sk``):
 - ``district`` / name: the state as a JSON document, with ``version`` for conditional writes.
-- ``transition#<name>`` / number: what changed, as a JSON document. The table's stream hands it to ``send_alerts``: the change
-  *is* the outbox. It is kept for ``KEPT_DAYS``.
+- ``transition#<name>`` / number: what changed, as a JSON document, kept for ``KEPT_DAYS``. The table's stream tells
+  ``send_alerts`` of each: the change *is* the outbox.
+- ``problem`` / name, ``incident`` / key, ``mute`` and ``monitor``: see ``board.py``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from rosterwatch.board import lost_the_race, problem_item
 from rosterwatch.diagnosis import Status
 from rosterwatch.health import State, Transition
 from rosterwatch.record import to_record
@@ -82,9 +84,13 @@ class StateStore:
                     "Item": _transition_item(transition),
                     "ConditionExpression": "attribute_not_exists(pk)",
                 }
-                self._client.transact_write_items(TransactItems=[{"Put": put}, {"Put": told}])
+                items: Any = [{"Put": put}, {"Put": told}]
+                problem = problem_item(state, transition)
+                if problem is not None:
+                    items.append({"Put": {"TableName": self._table, "Item": problem}})
+                self._client.transact_write_items(TransactItems=items)
         except ClientError as error:
-            if _lost_the_race(error):
+            if lost_the_race(error):
                 return False
             raise
         return True
@@ -103,33 +109,6 @@ class StateStore:
                 yield Summary(
                     item["sk"]["S"], Status(item["status"]["S"]), item.get("cause", {}).get("S"), item.get("host", {}).get("S")
                 )
-
-    def is_published(self, district: str, number: int) -> bool:
-        """Whether the alert of a transition has already been handed to SNS."""
-        answer = self._client.get_item(
-            TableName=self._table, Key=_transition_key(district, number), ConsistentRead=True, ProjectionExpression="published_at"
-        )
-        return "published_at" in answer.get("Item", {})
-
-    def mark_published(self, district: str, number: int, at: datetime) -> None:
-        """Note that SNS has taken the alert of a transition."""
-        self._client.update_item(
-            TableName=self._table,
-            Key=_transition_key(district, number),
-            UpdateExpression="SET published_at = :at",
-            ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues={":at": {"S": at.isoformat()}},
-        )
-
-
-def _lost_the_race(error: ClientError) -> bool:
-    code = error.response.get("Error", {}).get("Code")
-    if code == "ConditionalCheckFailedException":
-        return True
-    reasons: Any = error.response.get("CancellationReasons", [])
-    return code == "TransactionCanceledException" and any(
-        reason.get("Code") in ("ConditionalCheckFailed", "TransactionConflict") for reason in reasons
-    )
 
 
 def _transition_key(district: str, number: int) -> dict[str, Any]:

@@ -1,28 +1,37 @@
-"""Amazon SNS: the topic that carries alerts to people."""
+"""Amazon SNS: the topics that carry alerts, one for each kind of reader."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rosterwatch.alerts import Alert
+from rosterwatch.alerts import Links, render
+from rosterwatch.incidents import Incident, Notice
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 
-class AlertTopic:
-    """Where alerts go. Raises botocore's exceptions when SNS does not take one."""
+class AlertTopics:
+    """Where alerts go. ``arns`` names each dialect's topic; a dialect without one is not written."""
 
-    def __init__(self, client: SNSClient, arn: str) -> None:
+    def __init__(self, client: SNSClient, arns: Mapping[str, str], links: Links) -> None:
         self._client = client
-        self._arn = arn
+        self._arns = arns
+        self._links = links
+        self.names = tuple(arns)
 
-    def publish(self, alert: Alert) -> None:
-        """Hand one alert to SNS. The stable key travels as an attribute, so that receivers can drop a repetition."""
-        attributes = {**alert.attributes, "key": alert.key}
+    def publish(self, name: str, incident: Incident, notice: Notice) -> None:
+        """Hand one notice to the topic of one dialect. Raises botocore's exceptions when SNS does not take it.
+
+        The stable key travels as an attribute, so that receivers can drop a repetition.
+        """
+        message = render(name, incident, notice, self._links)
         self._client.publish(
-            TopicArn=self._arn,
-            Subject=alert.subject,
-            Message=alert.text,
-            MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+            TopicArn=self._arns[name],
+            Subject=message.subject,
+            Message=message.body,
+            MessageAttributes={
+                attribute: {"DataType": "String", "StringValue": value} for attribute, value in message.attributes.items()
+            },
         )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
-from rosterwatch.client import Network
-from rosterwatch.diagnosis import Diagnosis, Known, diagnose
+from rosterwatch.board import Sight
+from rosterwatch.causes import NETWORK
+from rosterwatch.client import Network, can_reach
+from rosterwatch.diagnosis import Diagnosis, Known, blinded, diagnose
 from rosterwatch.district import District, SecretFault, looks_like_certificate, parse_secret
 from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import Lesson, State, Transition, advance, wants_second_look
@@ -25,7 +27,10 @@ SIDE_BY_SIDE: Final = 10
 LEAST_SECONDS: Final = 8.0
 _LONGEST_RETRY_AFTER: Final = timedelta(hours=6)
 _WRITE_TRIES: Final = 3
-_REFUSALS: Final = frozenset({"credentials_revoked", "credentials_wrong", "certificate_in_consumer_field", "client_not_allowed"})
+_REFUSALS: Final = frozenset(
+    {"credentials_revoked", "credentials_wrong", "credentials_rotated_badly", "certificate_in_consumer_field", "client_not_allowed"}
+)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,30 @@ class Outcome:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One district as it was seen, and the verdict; not yet stored."""
+
+    name: str
+    state: State | None
+    value: SecretValue | SecretFault
+    seen: Observation | SecretFault
+    known: Known
+    diagnosis: Diagnosis
+
+    @property
+    def reached_nobody(self) -> bool:
+        """Whether the visit failed at the network, as it would if the fault were ours."""
+        return self.diagnosis.primary is not None and self.diagnosis.primary.cause.name in NETWORK
+
+
 @dataclass
 class Round:
-    """Everything a batch needs from outside. ``remaining`` tells the seconds left; ``key`` is the fingerprint key."""
+    """Everything a batch needs from outside. ``remaining`` tells the seconds left; ``key`` is the fingerprint key.
+
+    ``control_url`` is asked whether anything at all can be reached, when a batch has reached nobody; empty: never.
+    ``try_previous``: on a refusal of a pair that never worked, try the pair stored before it, once.
+    """
 
     secrets: SecretStore
     states: StateStore
@@ -53,6 +79,9 @@ class Round:
     new_network: Callable[[], Network]
     second_look_seconds: int = 60
     reserve_seconds: float = 10.0
+    sight: Sight | None = None
+    control_url: str = ""
+    try_previous: bool = True
     _values: Mapping[str, SecretValue | SecretFault] = field(default_factory=dict)
     _states: Mapping[str, State | StateError] = field(default_factory=dict)
 
@@ -66,53 +95,82 @@ class Round:
     async def _all(self, names: list[str]) -> list[Outcome]:
         network = self.new_network()
         places = asyncio.Semaphore(SIDE_BY_SIDE)
+        looks = await asyncio.gather(*(self._guarded(name, self._look(name, network, places)) for name in names))
+        seen = [look for look in looks if isinstance(look, _Look)]
+        blind = await self._is_blind(seen, network)
+        stored = await asyncio.gather(*(self._guarded(look.name, self._store(look, blind=blind)) for look in seen))
+        return [one for one in (*looks, *stored) if isinstance(one, Outcome)]
 
-        async def one(name: str) -> Outcome:
-            async with places:
-                try:
-                    return await self._visit(name, network)
-                except Exception as error:  # noqa: BLE001 - our own fault with one district must not cost the others theirs
-                    # The type only: a message could carry what the exception was about.
-                    return Outcome(name, done=False, problem=type(error).__name__)
+    async def _guarded(self, name: str, doing: Awaitable[T]) -> T | Outcome:
+        try:
+            return await doing
+        except Exception as error:  # noqa: BLE001 - our own fault with one district must not cost the others theirs
+            # The type only: a message could carry what the exception was about.
+            return Outcome(name, done=False, problem=type(error).__name__)
 
-        return list(await asyncio.gather(*(one(name) for name in names)))
+    # -- looking --------------------------------------------------------------------------------------------------------------
 
-    async def _visit(self, name: str, network: Network) -> Outcome:
-        state = self._states.get(name)
-        if isinstance(state, StateError):
-            return Outcome(name, done=False, problem=f"the stored state is {state}")
-        now = self.now()
-        if state is not None and state.not_before is not None and state.not_before > now:
-            return Outcome(name, done=True, problem="left alone, as its host has asked")
-        value = self._values[name]
-        seen, known = await self._look(name, value, state, network)
-        if seen is None:
-            return Outcome(name, done=False, problem="no time left")
-        diagnosis = diagnose(seen, known)
-        if diagnosis.primary and diagnosis.primary.cause.name in _REFUSALS:
-            fresh = await asyncio.to_thread(self.secrets.read_one, name)
-            if _version(fresh) != _version(value):  # rotated while we were looking
-                seen, known = await self._look(name, fresh, state, network)
-                if seen is None:
-                    return Outcome(name, done=False, problem="no time left")
-                value, diagnosis = fresh, diagnose(seen, known)
-        if isinstance(seen, Observation) and seen.starved:
-            return Outcome(name, done=False, problem="waited in vain for a turn at its host")
-        lesson = self._lesson(name, value, seen, self.now())
-        return await asyncio.to_thread(self._apply, name, state, diagnosis, lesson, seen)
+    async def _look(self, name: str, network: Network, places: asyncio.Semaphore) -> _Look | Outcome:
+        async with places:
+            state = self._states.get(name)
+            if isinstance(state, StateError):
+                return Outcome(name, done=False, problem=f"the stored state is {state}")
+            if state is not None and state.not_before is not None and state.not_before > self.now():
+                return Outcome(name, done=True, problem="left alone, as its host has asked")
+            look = await self._visit(name, self._values[name], state, network)
+            if isinstance(look, _Look) and _is_refusal(look.diagnosis):
+                fresh = await asyncio.to_thread(self.secrets.read_one, name)
+                if _version(fresh) != _version(look.value):  # rotated while we were looking
+                    look = await self._visit(name, fresh, state, network)
+            if isinstance(look, _Look) and _is_refusal(look.diagnosis):
+                look = await self._compared_with_previous(look, network)
+            if isinstance(look, _Look) and isinstance(look.seen, Observation) and look.seen.starved:
+                return Outcome(name, done=False, problem="waited in vain for a turn at its host")
+            return look
 
-    async def _look(
-        self, name: str, value: SecretValue | SecretFault, state: State | None, network: Network
-    ) -> tuple[Observation | SecretFault | None, Known]:
+    async def _visit(self, name: str, value: SecretValue | SecretFault, state: State | None, network: Network) -> _Look | Outcome:
         district = value if isinstance(value, SecretFault) else parse_secret(name, value.text)
         known = await asyncio.to_thread(self._known, name, value, district, state)
         if isinstance(district, SecretFault):
-            return district, known
-        seconds = min(VISIT_SECONDS, self.remaining() - self.reserve_seconds)
+            return _Look(name, state, value, district, known, diagnose(district, known))
+        seconds = self._seconds()
         if seconds < LEAST_SECONDS:
-            return None, known
-        hint = state.dialect if state else None
-        return await probe(district, network, dialect_hint=hint, seconds=seconds, now=self.now), known
+            return Outcome(name, done=False, problem="no time left")
+        seen = await probe(district, network, dialect_hint=state.dialect if state else None, seconds=seconds, now=self.now)
+        return _Look(name, state, value, seen, known, diagnose(seen, known))
+
+    def _seconds(self) -> float:
+        return min(VISIT_SECONDS, self.remaining() - self.reserve_seconds)
+
+    async def _compared_with_previous(self, look: _Look, network: Network) -> _Look:
+        """The look, with what is known of the pair stored before this one: does that one still work? Asked once, not every time."""
+        already_told = look.state is not None and look.state.cause in _REFUSALS
+        if not self.try_previous or look.known.pair_worked or already_told or not isinstance(look.seen, Observation):
+            return look
+        value = await asyncio.to_thread(self.secrets.read_one, look.name, "AWSPREVIOUS")
+        current = parse_secret(look.name, look.value.text) if isinstance(look.value, SecretValue) else None
+        previous = parse_secret(look.name, value.text) if isinstance(value, SecretValue) else None
+        if not isinstance(previous, District) or not isinstance(current, District) or self._seconds() < LEAST_SECONDS:
+            return look
+        if previous.credentials == current.credentials:
+            return look
+        # One token and one record tell; the server is the current one, so that a moved district is not visited where it was.
+        small = replace(current, credentials=previous.credentials, required=current.required[:1], optional=())
+        seen = await probe(small, network, seconds=self._seconds(), now=self.now)
+        known = replace(look.known, previous_works=seen.token is not None and seen.token.granted)
+        return replace(look, known=known, diagnosis=diagnose(look.seen, known))
+
+    async def _is_blind(self, looks: Sequence[_Look], network: Network) -> bool:
+        """Whether it is our own network that is down. Asked only when somebody could not be reached."""
+        unreached = [look for look in looks if look.reached_nobody]
+        if self.sight is None or not unreached:
+            return False
+        if len(unreached) == sum(isinstance(look.seen, Observation) for look in looks) and self.control_url:
+            if not await can_reach(self.control_url, network):
+                await asyncio.to_thread(self.sight.lost, self.now())
+                return True
+            await asyncio.to_thread(self.sight.regained)
+        return await asyncio.to_thread(self.sight.is_lost)
 
     def _known(self, name: str, value: SecretValue | SecretFault, district: District | SecretFault, state: State | None) -> Known:
         secret = self.secrets.name_of(name)
@@ -130,26 +188,32 @@ class Round:
             looks_like_certificate=looks_like_certificate(district),
         )
 
-    def _lesson(self, name: str, value: SecretValue | SecretFault, seen: Observation | SecretFault, now: datetime) -> Lesson:
-        if isinstance(seen, SecretFault) or not isinstance(value, SecretValue):
+    # -- storing --------------------------------------------------------------------------------------------------------------
+
+    async def _store(self, look: _Look, *, blind: bool) -> Outcome:
+        if blind and look.reached_nobody:
+            look = replace(look, diagnosis=blinded(look.diagnosis, look.known, look.name))
+        return await asyncio.to_thread(self._apply, look, self._lesson(look, self.now()))
+
+    def _lesson(self, look: _Look, now: datetime) -> Lesson:
+        if isinstance(look.seen, SecretFault) or not isinstance(look.value, SecretValue):
             return Lesson()
-        district = parse_secret(name, value.text)
-        granted = seen.token is not None and seen.token.granted
-        waits = [exchange.retry_after for exchange in seen.exchanges() if exchange.retry_after]
+        district = parse_secret(look.name, look.value.text)
+        token = look.seen.token
+        granted = token is not None and token.granted
+        waits = [exchange.retry_after for exchange in look.seen.exchanges() if exchange.retry_after]
         return Lesson(
             pair=fingerprint(self.key(), district.credentials) if granted and isinstance(district, District) else None,
-            dialect=seen.token.dialect if seen.token else None,
-            host=seen.host,
-            totals={c.name: c.total for c in seen.collections if c.state is CollectionState.OK and c.total is not None},
+            dialect=token.dialect if token else None,
+            host=look.seen.host,
+            totals={c.name: c.total for c in look.seen.collections if c.state is CollectionState.OK and c.total is not None},
             not_before=now + min(timedelta(seconds=max(waits)), _LONGEST_RETRY_AFTER) if waits else None,
         )
 
-    def _apply(
-        self, name: str, state: State | None, diagnosis: Diagnosis, lesson: Lesson, seen: Observation | SecretFault
-    ) -> Outcome:
-        now = self.now()
+    def _apply(self, look: _Look, lesson: Lesson) -> Outcome:
+        name, state, now = look.name, look.state, self.now()
         for _ in range(_WRITE_TRIES):
-            after, transition = advance(state, name, diagnosis, lesson, now)
+            after, transition = advance(state, name, look.diagnosis, lesson, now)
             if self.states.write(after, transition):
                 break
             reread = self.states.read([name]).get(name)
@@ -162,12 +226,16 @@ class Round:
             return Outcome(name, done=False, problem="the state kept changing")
         if wants_second_look(after):
             self.queue.send([Visit(name, "second_look", self._second_look_delay(after, now))])
-        milliseconds = seen.milliseconds if isinstance(seen, Observation) else 0
-        return Outcome(name, done=True, diagnosis=diagnosis, transition=transition, milliseconds=milliseconds)
+        milliseconds = look.seen.milliseconds if isinstance(look.seen, Observation) else 0
+        return Outcome(name, done=True, diagnosis=look.diagnosis, transition=transition, milliseconds=milliseconds)
 
     def _second_look_delay(self, state: State, now: datetime) -> int:
         waits = (state.not_before - now).total_seconds() if state.not_before else 0.0
         return max(self.second_look_seconds, int(waits) + 1 if waits > 0 else 0)
+
+
+def _is_refusal(diagnosis: Diagnosis) -> bool:
+    return diagnosis.primary is not None and diagnosis.primary.cause.name in _REFUSALS
 
 
 def _version(value: SecretValue | SecretFault) -> str | None:

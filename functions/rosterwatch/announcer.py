@@ -1,0 +1,134 @@
+"""Brings incidents in line with the problems, and sees to it that every notice reaches its topics.
+
+The order is: the incident is written with its notices, then they are published, then that is written down. Whoever writes the
+incident claims its notices for a while, so that two of us do not send the same one; a crash after publishing repeats a message
+with the same key, and nothing can lose one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from rosterwatch.board import KEPT_CLOSED, Board, BoardStore
+from rosterwatch.incidents import Incident, Notice, Rules, claim, delivered, reconcile
+from rosterwatch.mute import is_muted
+
+#: Longer than publishing takes, shorter than people would notice.
+CLAIMED_FOR: Final = timedelta(seconds=90)
+_TRIES: Final = 5
+
+
+class Topics(Protocol):
+    """Where notices go."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The topics, in the order of publishing."""
+
+    def publish(self, name: str, incident: Incident, notice: Notice) -> None:
+        """Hand a notice to one topic. Raises whatever says that it was not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What one run came to. ``refused`` names the errors of topics that did not take a notice."""
+
+    published: tuple[tuple[Incident, Notice], ...]
+    refused: tuple[str, ...]
+    open_incidents: tuple[Incident, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """Everything a run needs from outside. ``refusals`` are the exceptions by which a topic says no."""
+
+    store: BoardStore
+    topics: Topics
+    now: Callable[[], datetime]
+    refusals: tuple[type[Exception], ...]
+    rules: Rules | None = None
+
+    def run(self) -> Announced:
+        """Look at the board, decide, write, send. May run at any time, twice, or after a crash."""
+        board, incidents = self._decide()
+        published: list[tuple[Incident, Notice]] = []
+        refused: list[str] = []
+        for incident in incidents.values():
+            if incident.pending:
+                self._send(incident, published, refused)
+        for incident in board.incidents:
+            closed = incident.resolved_at
+            if closed is not None and not incident.pending and closed < self.now() - KEPT_CLOSED and incident.key not in incidents:
+                self.store.archive(incident)
+        still_open = {one.key: one for one in (*board.incidents, *incidents.values())}
+        return Announced(tuple(published), tuple(refused), tuple(one for one in still_open.values() if one.is_open))
+
+    def _decide(self) -> tuple[Board, dict[str, Incident]]:
+        """The board, and the incidents whose notices are ours to send: those we have written, and those left behind."""
+        ours: dict[str, Incident] = {}
+        for _ in range(_TRIES):
+            board, now = self.store.read(), self.now()
+            verdict = reconcile(board.problems, board.incidents, board.fleet, _muting(board, now), now, self.rules)
+            for incident in verdict.incidents:
+                is_ours = bool(incident.pending) and (incident.key in ours or _is_free(incident, now))
+                written = replace(incident, claimed_until=now + CLAIMED_FOR) if is_ours else incident
+                if not self.store.write(written):
+                    break  # somebody else is at it: look again at what is true now
+                if is_ours:
+                    ours[written.key] = written
+            else:
+                self._note(board, blind=verdict.blind, now=now)
+                for problem in verdict.noted:
+                    self.store.forget(problem)
+                return board, ours | self._left_behind(board, {one.key for one in verdict.incidents}, now)
+        return self.store.read(), ours
+
+    def _note(self, board: Board, *, blind: bool, now: datetime) -> None:
+        majority = blind and board.fleet.blind_since is None
+        if majority != board.majority:
+            self.store.note_majority(majority, now)
+
+    def _left_behind(self, board: Board, written: Iterable[str], now: datetime) -> dict[str, Incident]:
+        """Notices that somebody could not send, or did not live to send."""
+        found = {}
+        for incident in board.incidents:
+            if incident.pending and incident.key not in written and _is_free(incident, now):
+                mine = claim(incident, now + CLAIMED_FOR)
+                if self.store.write(mine):
+                    found[mine.key] = mine
+        return found
+
+    def _send(self, incident: Incident, published: list[tuple[Incident, Notice]], refused: list[str]) -> None:
+        sent: dict[int, list[str]] = {}
+        try:
+            for notice in incident.pending:
+                for name in self.topics.names:
+                    if name not in notice.sent:
+                        self.topics.publish(name, incident, notice)
+                        sent.setdefault(notice.number, []).append(name)
+                published.append((incident, notice))
+        except self.refusals as error:
+            refused.append(type(error).__name__)  # the rest waits behind it, so that nothing is told out of order
+        self._write_down(incident, sent)
+
+    def _write_down(self, incident: Incident, sent: Mapping[int, Sequence[str]]) -> None:
+        """Note what was sent. Somebody may have added a notice meanwhile: theirs stays, ours goes."""
+        current = incident
+        for _ in range(_TRIES):
+            if self.store.write(delivered(current, sent, self.topics.names)):
+                return
+            again = {one.key: one for one in self.store.read().incidents}.get(incident.key)
+            if again is None:
+                return
+            current = again
+
+
+def _is_free(incident: Incident, now: datetime) -> bool:
+    return incident.claimed_until is None or incident.claimed_until <= now
+
+
+def _muting(board: Board, now: datetime) -> Callable[[Iterable[str]], bool]:
+    return lambda targets: is_muted(targets, board.mutes, board.windows, now)

@@ -1,0 +1,268 @@
+"""Amazon DynamoDB: what the incidents are made of.
+
+The items, in the table of ``state.py``:
+
+- ``problem`` / district: a district that is not healthy; written with its transition, gone when its end has been noted.
+- ``incident`` / key: an incident with the notices that still have to be sent. Closed ones move to ``incident#closed``.
+- ``mute`` / target, and ``mute#window`` / name: what is to be silent, and until when or when again.
+- ``monitor`` / ``fleet``: how large the fleet is; ``sight``: a control probe has failed, so our own network is down;
+  ``majority``: most of the fleet fails at the network at once, so it must be.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from rosterwatch.health import Change, State, Transition
+from rosterwatch.incidents import Fleet, Incident, Kind, Notice, Problem
+from rosterwatch.mute import Mute, Window, parse_window
+from rosterwatch.record import to_record
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: The shape of the items here. A reader leaves an item of a higher shape alone.
+SHAPE: Final = 1
+#: A closed incident is looked at for this long, in case it opens again; then it is history.
+KEPT_CLOSED: Final = timedelta(hours=1)
+_HISTORY_DAYS: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything that the incidents are decided from, as read at one time."""
+
+    problems: tuple[Problem, ...]
+    incidents: tuple[Incident, ...]
+    mutes: tuple[Mute, ...]
+    windows: tuple[Window, ...]
+    fleet: Fleet
+    majority: bool = False
+
+
+def problem_item(state: State, transition: Transition) -> dict[str, Any] | None:
+    """The item that tells the incidents of a transition; ``None`` for a district that was healthy from the beginning."""
+    if transition.change is Change.FIRST_SEEN:
+        return None
+    recovered = transition.change is Change.RESOLVED
+    document = {
+        "host": state.host,
+        "cause": transition.before_cause if recovered else state.cause,
+        "since": (transition.opened_at or transition.at).isoformat() if recovered else transition.since.isoformat(),
+        "number": transition.number,
+        "opening": transition.incident,
+        "record": to_record(transition),
+        "recovered_at": transition.at.isoformat() if recovered else None,
+    }
+    return {
+        **_key("problem", state.district),
+        "shape": {"N": str(SHAPE)},
+        "number": {"N": str(transition.number)},
+        "problem": {"S": json.dumps(document)},
+    }
+
+
+class BoardStore:
+    """Where problems, incidents and mutes are kept. Our own failures raise botocore's exceptions."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(self) -> Board:
+        """All of it, consistently. What a newer release has written is left out, and so left alone."""
+        monitor = {item["sk"]["S"]: item for item in self._query("monitor")}
+        return Board(
+            tuple(_problem(item) for item in self._query("problem")),
+            tuple(_incident(item) for item in self._query("incident")),
+            tuple(_mute(item) for item in self._query("mute")),
+            tuple(window for item in self._query("mute#window") if (window := _window(item)) is not None),
+            _fleet(monitor),
+            "majority" in monitor,
+        )
+
+    def write(self, incident: Incident) -> bool:
+        """Store an incident. False: somebody else was first, and nothing was stored."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=_incident_item(incident),
+                ConditionExpression="attribute_not_exists(pk) OR version = :read",
+                ExpressionAttributeValues={":read": {"N": str(incident.version - 1)}},
+            )
+        except ClientError as error:
+            if lost_the_race(error):
+                return False
+            raise
+        return True
+
+    def forget(self, problem: Problem) -> None:
+        """Remove a problem whose end has been noted; nothing if the district has a new one meanwhile."""
+        try:
+            self._client.delete_item(
+                TableName=self._table,
+                Key=_key("problem", problem.district),
+                ConditionExpression="#number = :number",
+                ExpressionAttributeNames={"#number": "number"},
+                ExpressionAttributeValues={":number": {"N": str(problem.number)}},
+            )
+        except ClientError as error:
+            if not lost_the_race(error):
+                raise
+
+    def archive(self, incident: Incident) -> None:
+        """Move a closed incident to the history; nothing if it has been opened again meanwhile."""
+        item = _incident_item(incident)
+        expires = int((incident.resolved_at or incident.opened_at).timestamp()) + _HISTORY_DAYS * 86400
+        kept: Any = {**item, **_key("incident#closed", incident.key), "expires_at": {"N": str(expires)}}
+        gone: Any = {
+            "TableName": self._table,
+            "Key": _key("incident", incident.key),
+            "ConditionExpression": "version = :read",
+            "ExpressionAttributeValues": {":read": {"N": str(incident.version)}},
+        }
+        try:
+            self._client.transact_write_items(TransactItems=[{"Put": {"TableName": self._table, "Item": kept}}, {"Delete": gone}])
+        except ClientError as error:
+            if not lost_the_race(error):
+                raise
+
+    def note_majority(self, blind: bool, at: datetime) -> None:
+        """Note whether most of the fleet fails at the network at once, which must be our own network."""
+        key = _key("monitor", "majority")
+        if blind:
+            self._client.put_item(TableName=self._table, Item={**key, "since": {"S": at.isoformat()}})
+        else:
+            self._client.delete_item(TableName=self._table, Key=key)
+
+    def count_fleet(self, districts: int, hosts: int) -> None:
+        """Note how large the fleet is."""
+        document = json.dumps({"districts": districts, "hosts": hosts})
+        self._client.put_item(TableName=self._table, Item={**_key("monitor", "fleet"), "fleet": {"S": document}})
+
+    def _query(self, pk: str) -> list[dict[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        found: list[dict[str, Any]] = [item for page in pages for item in page["Items"]]
+        return [item for item in found if int(item.get("shape", {}).get("N", "1")) <= SHAPE]
+
+
+class Sight:
+    """Whether the monitor itself can see. One small item, read only when a district could not be reached."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def is_lost(self) -> bool:
+        """Whether somebody has found that it is our own network that is down, and nobody yet that it is up again."""
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "monitor"}},
+            ConsistentRead=True,
+        )
+        return any(item["sk"]["S"] in ("sight", "majority") for item in answer["Items"])
+
+    def lost(self, at: datetime) -> None:
+        """Note that nothing can be reached; the first to say so gives the time."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=_key("monitor", "sight"),
+            UpdateExpression="SET blind_since = if_not_exists(blind_since, :at)",
+            ExpressionAttributeValues={":at": {"S": at.isoformat()}},
+        )
+
+    def regained(self) -> None:
+        """Note that something was reached."""
+        self._client.delete_item(TableName=self._table, Key=_key("monitor", "sight"))
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def lost_the_race(error: ClientError) -> bool:
+    """Whether a conditional write failed because somebody else has written in between."""
+    code = error.response.get("Error", {}).get("Code")
+    if code in ("ConditionalCheckFailedException", "TransactionConflictException"):
+        return True
+    reasons: Any = error.response.get("CancellationReasons", [])
+    return code == "TransactionCanceledException" and any(
+        reason.get("Code") in ("ConditionalCheckFailed", "TransactionConflict") for reason in reasons
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _problem(item: Mapping[str, Any]) -> Problem:
+    document = json.loads(item["problem"]["S"])
+    return Problem(
+        district=item["sk"]["S"],
+        host=document["host"],
+        cause=document["cause"],
+        since=datetime.fromisoformat(document["since"]),
+        number=document["number"],
+        opening=document["opening"],
+        record=document["record"],
+        recovered_at=_time(document["recovered_at"]),
+    )
+
+
+_TIMES: Final = ("opened_at", "announced_at", "notified_at", "resolved_at", "claimed_until")
+
+
+def _incident_item(incident: Incident) -> dict[str, Any]:
+    document = {name: value for name, value in asdict(incident).items() if value not in (None, {}, (), 0)}
+    document |= {name: document[name].isoformat() for name in _TIMES if name in document}
+    if incident.pending:
+        document["pending"] = [{**asdict(notice), "at": notice.at.isoformat()} for notice in incident.pending]
+    return {
+        **_key("incident", incident.key),
+        "shape": {"N": str(SHAPE)},
+        "version": {"N": str(incident.version)},
+        "incident": {"S": json.dumps(document)},
+    }
+
+
+def _incident(item: Mapping[str, Any]) -> Incident:
+    known = {f.name for f in fields(Incident)}
+    document = {name: value for name, value in json.loads(item["incident"]["S"]).items() if name in known}
+    document |= {name: datetime.fromisoformat(document[name]) for name in _TIMES if name in document}
+    document["pending"] = tuple(
+        Notice(one["number"], Kind(one["kind"]), datetime.fromisoformat(one["at"]), one["record"], tuple(one["sent"]))
+        for one in document.get("pending", ())
+    )
+    return Incident(**document)
+
+
+def _mute(item: Mapping[str, Any]) -> Mute:
+    document = json.loads(item["mute"]["S"])
+    return Mute(item["sk"]["S"], datetime.fromisoformat(document["until"]), document["reason"], document["by"])
+
+
+def _window(item: Mapping[str, Any]) -> Window | None:
+    """A window; ``None`` if what is stored is none, since a silent mistake must not silence the alerts."""
+    try:
+        return parse_window(item["sk"]["S"], json.loads(item["window"]["S"]))
+    except ValueError:
+        return None
+
+
+def _fleet(monitor: Mapping[str, Any]) -> Fleet:
+    document = json.loads(monitor["fleet"]["fleet"]["S"]) if "fleet" in monitor else {"districts": 0, "hosts": 0}
+    blind = monitor.get("sight", {}).get("blind_since", {}).get("S")
+    since = _time(blind)
+    return Fleet(document["districts"], document["hosts"], since.astimezone(UTC) if since else None)
