@@ -7,7 +7,7 @@ import json
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -23,12 +23,12 @@ from rosterwatch.district import SecretFault, looks_like_certificate, parse_secr
 from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import Change, Lesson, State, Transition, advance
 from rosterwatch.network import Resolver
-from rosterwatch.observation import CollectionState, Observation
+from rosterwatch.observation import CollectionState, Observation, Term
 from rosterwatch.probe import probe
 from rosterwatch.record import to_record
 from rosterwatch.report import to_json
 from tests.scenarios.scenario import Expected, Scenario, Visit, scenarios
-from tests.sis import PLANTED, Aeries, District, SimulatedSis
+from tests.sis import PLANTED, Aeries, District, Fault, SimulatedSis
 from tests.sis.school_year import CALENDARS, Calendar
 
 pytestmark = pytest.mark.integration
@@ -36,7 +36,6 @@ pytestmark = pytest.mark.integration
 KEY = b"a key for fingerprints in tests"
 SECRET = "rosterwatch/springfield"
 MOST_REQUESTS = 20
-MOST_AT_ONCE = 4
 
 SCENARIOS = scenarios()
 CASES = [
@@ -51,16 +50,14 @@ ONLY_OURS = {
     "secret_access_denied": "Secrets Manager says so; the tests of secrets.py",
     "secret_unreadable": "Secrets Manager says so; the tests of secrets.py",
     "monitor_network": "many districts at once say so; the tests of the batch",
+    "flapping": "many visits say so; the tests of health.py",
     "unknown": "the honest answer to what the catalogue does not know; the tests of diagnosis.py",
 }
 # Rows of the table of failure modes that one visit cannot see, and why.
 NOT_SEEN = {
-    39: "a warning about a field or an order: the visit asks for neither",
-    49: "OAuth 1.0a: Aeries does not offer it",
-    50: "OAuth 1.0a: Aeries does not offer it",
+    50: "the visit sends no query that a signature could stumble over",
     54: "what Incident IQ itself has stored is not on the district's server",
     55: "Infinite Campus",
-    56: "needs a second place to look from; the steps of a connect timeout say so",
 }
 ROWS = range(1, 58)
 
@@ -71,6 +68,15 @@ class Outcome:
 
     seen: Observation | SecretFault
     diagnosis: Diagnosis
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is left of a healthy past: the state, the calendar, and what was stored as the secret."""
+
+    state: State
+    terms: tuple[Term, ...]
+    stored: dict[str, str] = field(repr=False)
 
 
 @pytest.fixture(scope="module")
@@ -90,19 +96,20 @@ def names() -> Iterator[str]:
 def test_the_cause_is_named(sis: SimulatedSis, names: Iterator[str], scenario: Scenario, past: bool, expected: Expected) -> None:
     district = settle(sis, next(names), scenario)
     try:
-        state = remember(sis, district, scenario) if past else None
+        learnt = remember(sis, district, scenario) if past else None
         stored = district.credentials
         happen(district, scenario)
         sis.ledger.reset()
-        text = secret_text(sis, district, scenario.secret, stored)
-        outcome = look(sis, text, scenario.visit, state, stored if past else None)
+        outcome = look(sis, secret_text(district, scenario.secret, stored), scenario.visit, learnt)
     finally:
         district.heal()
     alert = tell(outcome)
     assert_expected(outcome, expected, alert)
     if expected.tokens is not None:
         assert len(sis.ledger.requests(phase="token")) == expected.tokens
-    assert_well_behaved(sis, scenario)
+    if expected.data is not None:
+        assert len(sis.ledger.requests(phase="data")) == expected.data
+    assert_well_behaved(sis, scenario, expected)
     assert_nothing_leaks(sis, district, outcome, alert)
 
 
@@ -122,12 +129,12 @@ def settle(sis: SimulatedSis, name: str, scenario: Scenario) -> District:
 def happen(district: District, scenario: Scenario) -> None:
     """What the administrator did, and what broke."""
     for verb, *arguments in scenario.admin:
-        getattr(district.admin, verb)(*arguments)
+        options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
+        getattr(district.admin, verb)(*arguments, **options)
     if scenario.calendar is not None:
         district.admin.use_calendar(calendar(scenario.calendar))
     for fault in scenario.faults:
-        parameters = dict(fault)
-        district.fail(parameters.pop("name"), **parameters)
+        district.fail(Fault.from_json(fault))
 
 
 def calendar(told: Any) -> Calendar:
@@ -136,7 +143,7 @@ def calendar(told: Any) -> Calendar:
     return Calendar(**{"name": "told", **told})
 
 
-def secret_text(sis: SimulatedSis, district: District, changes: dict[str, Any], stored: dict[str, str]) -> str:
+def secret_text(district: District, changes: dict[str, Any], stored: dict[str, str]) -> str:
     """The secret as it is stored, by default all that the administrator once handed over."""
     if "text" in changes:
         return str(changes["text"])
@@ -148,6 +155,7 @@ def secret_text(sis: SimulatedSis, district: District, changes: dict[str, Any], 
         "plain_origin": host.plain_origin,
         "path": district.base_path,
         "consumer_secret_cut": stored["consumer_secret"][:-1],
+        "certificate_in_capitals": stored["api_certificate"].upper(),
         **{f"new_{name}": value for name, value in (district.credentials if district.records else {}).items()},
     }
     changed = {name: value.format_map(facts) if isinstance(value, str) else value for name, value in changes.items()}
@@ -155,39 +163,40 @@ def secret_text(sis: SimulatedSis, district: District, changes: dict[str, Any], 
     return json.dumps({name: value for name, value in {**stored, **changed}.items() if name not in left_out})
 
 
-def remember(sis: SimulatedSis, district: District, scenario: Scenario) -> State:
+def remember(sis: SimulatedSis, district: District, scenario: Scenario) -> Past:
     """Visit the district while it is healthy; what was learnt is what is known later."""
     before = scenario.before
     if before.calendar is not None:
         district.admin.use_calendar(calendar(before.calendar))
-    text = secret_text(sis, district, before.secret, district.credentials)
-    outcome = look(sis, text, Visit(at=before.at or datetime.now(UTC) - timedelta(hours=1)), None, None)
+    text = secret_text(district, before.secret, district.credentials)
+    outcome = look(sis, text, Visit(at=before.at or datetime.now(UTC) - timedelta(hours=1)), None)
     assert outcome.diagnosis.status is Status.HEALTHY, [finding.headline for finding in outcome.diagnosis.findings]
     assert isinstance(outcome.seen, Observation)
     state, _ = advance(None, district.name, outcome.diagnosis, lesson(text, outcome.seen), outcome.seen.at)
-    return state
+    return Past(state, outcome.seen.terms, district.credentials)
 
 
 # --- the visit -------------------------------------------------------------------------------------------------------
 
 
-def look(sis: SimulatedSis, text: str, how: Visit, state: State | None, stored_before: dict[str, str] | None) -> Outcome:
+def look(sis: SimulatedSis, text: str, how: Visit, past: Past | None) -> Outcome:
     """`parse_secret`, `probe`, `diagnose`: as `visits.py` does it, without AWS."""
     district = parse_secret("springfield", text, allow_http=how.allow_http)
     if isinstance(district, SecretFault):
         return Outcome(district, diagnose(district, Known(SECRET)))
-    known = knowledge(district, state)
-    if how.previous and stored_before is not None:
-        previous = parse_secret("springfield", json.dumps(stored_before))
+    known = knowledge(district, past)
+    hint = past.state.dialect if past else None
+    if how.previous and past is not None:
+        previous = parse_secret("springfield", json.dumps(past.stored))
         assert isinstance(previous, Watched)
-        tried = visit(sis, previous, how, state)
+        tried = visit(sis, previous, how, hint)
         known = replace(known, previous_works=tried.token is not None and tried.token.granted)
-    seen = visit(sis, district, how, state)
+    seen = visit(sis, district, how, hint)
     slow = SLOW_SECONDS if how.slow_seconds is None else how.slow_seconds
     return Outcome(seen, diagnose(seen, known, slow_seconds=slow))
 
 
-def visit(sis: SimulatedSis, district: Watched, how: Visit, state: State | None) -> Observation:
+def visit(sis: SimulatedSis, district: Watched, how: Visit, hint: str | None) -> Observation:
     async def run() -> Observation:
         network = Network(
             ca_bundle=sis.ca_file,
@@ -197,7 +206,6 @@ def visit(sis: SimulatedSis, district: Watched, how: Visit, state: State | None)
             request_seconds=how.request_seconds,
         )
         at = how.at or datetime.now(UTC)
-        hint = state.dialect if state else None
         return await probe(district, network, dialect_hint=hint, seconds=how.seconds, now=lambda: at)
 
     return asyncio.run(run())
@@ -220,17 +228,19 @@ def resolver(dns: str | None) -> Resolver:
     return resolve
 
 
-def knowledge(district: Watched, state: State | None) -> Known:
+def knowledge(district: Watched, past: Past | None) -> Known:
     """What is known of a district before the visit."""
-    if state is None:
-        return Known(SECRET, looks_like_certificate=looks_like_certificate(district))
+    known = Known(SECRET, looks_like_certificate=looks_like_certificate(district))
+    if past is None:
+        return known
+    state = past.state
     assert state.pair is not None
-    return Known(
-        SECRET,
+    return replace(
+        known,
         pair_worked=same_pair(state.pair, fingerprint(KEY, district.credentials)),
         pair_worked_at=state.pair_worked_at,
         baseline=state.baseline,
-        looks_like_certificate=looks_like_certificate(district),
+        terms=past.terms,
     )
 
 
@@ -271,12 +281,12 @@ def assert_expected(outcome: Outcome, expected: Expected, alert: tuple[dict[str,
     found = tuple(finding.cause.name for finding in diagnosis.findings)
     told = "\n".join(f"{f.cause.name}: {f.headline} {f.collections} {f.evidence}" for f in diagnosis.findings)
     causes = ([] if expected.cause == "healthy" else [expected.cause]) + list(expected.also)
-    assert Counter(found) == Counter(causes), told
+    counted = [cause for cause in found if cause not in expected.maybe or cause in causes]
+    assert Counter(counted) == Counter(causes), told
     assert (diagnosis.primary.cause.name if diagnosis.primary else "healthy") == expected.cause, told
     assert diagnosis.status.value == expected.status, told
     if expected.collections is not None:
-        assert diagnosis.primary is not None
-        assert set(diagnosis.primary.collections) == set(expected.collections)
+        assert set(diagnosis.findings[0].collections) == set(expected.collections)
     text = " ".join((alert[1] if alert else told).split())  # a mail's lines end anywhere
     for word in expected.words:
         assert word in text
@@ -286,11 +296,11 @@ def assert_expected(outcome: Outcome, expected: Expected, alert: tuple[dict[str,
     assert "unknown" not in text.replace("is unknown: remove it", "").replace("springfield is unknown", "").replace("UNKNOWN", "")
 
 
-def assert_well_behaved(sis: SimulatedSis, scenario: Scenario) -> None:
+def assert_well_behaved(sis: SimulatedSis, scenario: Scenario, expected: Expected) -> None:
     requests = sis.ledger.requests()
     visits = 2 if scenario.visit.previous else 1
     assert len(requests) <= MOST_REQUESTS * visits
-    assert all(sis.ledger.most_at_once(host.name) <= MOST_AT_ONCE for host in (*sis.hosts, sis.decoy))
+    assert all(sis.ledger.most_at_once(host.name) <= expected.at_once for host in sis.hosts)
     assert sis.ledger.requests(host=sis.decoy.name) == []
     assert sis.ledger.credentials_in_urls == []
     if not scenario.visit.allow_http:
@@ -309,3 +319,26 @@ def assert_nothing_leaks(sis: SimulatedSis, district: District, outcome: Outcome
         planted += [record.consumer_id, base64.b64encode(pair.encode()).decode()]
     for value in planted:
         assert value not in everything
+
+
+# --- the cover -------------------------------------------------------------------------------------------------------
+
+
+def test_every_cause_has_a_scenario_or_a_reason_why_no_remote_produces_it() -> None:
+    covered = {cause for one in SCENARIOS for _, expected in one.cases() for cause in (expected.cause, *expected.also)}
+    covered.remove("healthy")
+    assert covered <= set(CAUSES)
+    assert set(CAUSES) - covered <= set(ONLY_OURS)
+    assert covered.isdisjoint(ONLY_OURS)
+
+
+def test_every_row_of_the_table_of_failure_modes_has_a_scenario_or_a_reason() -> None:
+    covered = {row for one in SCENARIOS for row in one.rows}
+    assert covered | set(NOT_SEEN) == set(ROWS)
+    assert covered.isdisjoint(NOT_SEEN)
+
+
+def test_there_are_at_least_75_scenarios_and_each_tells_its_story() -> None:
+    assert len(SCENARIOS) >= 75
+    assert all(one.story.endswith(".") for one in SCENARIOS)
+    assert max(Counter(one.story for one in SCENARIOS).values()) == 1

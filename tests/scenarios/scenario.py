@@ -8,13 +8,15 @@ A file may hold, all of it data:
                 unless `[after_past]` says how
     [district]  how the district is all along: `dialect`, `students`, `settings`
     [before]    the time of the healthy past, if it matters: `at`, `calendar`, `secret`
-    admin       what the administrator did: lists of a verb of `tests.sis.admin.Admin` and its arguments
+    admin       what the administrator did: lists of a verb of `tests.sis.admin.Admin`, its arguments and a table of options
     calendar    the school year, as a name of `tests.sis.school_year.CALENDARS` or as dates
     faults      what is broken: faults of `tests.sis` and their parameters
     [secret]    what differs in the stored secret; `text` replaces it, `without` lists fields to leave out
     [visit]     what differs in the visit: `at`, `seconds`, timeouts, `dns`, what is allowed
-    [expect]    `cause` and `status`, exactly; `also`, the other causes; the `collections` concerned; `words` that the
-                alert must hold and `never` must not; `tokens`, how many token requests were sent
+    [expect]    `cause` and `status`, exactly; `also`, the other causes, and `maybe`, those that chance decides on; the
+                `collections` concerned; `words` that the alert must hold and `never` must not; `tokens` and `data`, how
+                many requests of that phase were sent; `at_once`, how many the host may see at a time: more than four
+                only where an answer is given up that the host is still busy with
     [after_past]  what of that is different for a district that was healthy before
 """
 
@@ -37,7 +39,10 @@ class Expected:
     collections: tuple[str, ...] | None = None
     words: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
+    maybe: tuple[str, ...] = ()
     tokens: int | None = None
+    data: int | None = None
+    at_once: int = 4
 
 
 @dataclass(frozen=True)
