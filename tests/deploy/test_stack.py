@@ -25,7 +25,7 @@ def status(aws: LocalAws, district: str) -> str | None:
 
 
 def alerts_about(aws: LocalAws, district: str) -> list[str]:
-    return [alert.attributes["change"] for alert in aws.alerts() if alert.attributes["district"] == district]
+    return [alert.attributes["kind"] for alert in aws.alerts() if alert.attributes.get("district") == district]
 
 
 def as_role_of(aws: LocalAws, function: str) -> Callable[[str], Any]:
@@ -104,11 +104,12 @@ def test_a_function_may_do_what_it_has_to_and_nothing_else(aws: LocalAws, functi
         "CheckFunction": {
             "read a district's secret",
             "read the fingerprint key",
-            "read a state",
+            "list states",
             "write a state",
+            "delete a state",
             "request a visit",
         },
-        "AlertFunction": {"list states", "read a state"},
+        "AlertFunction": {"list states", "write a state", "delete a state"},
     }[function]
 
     def works(attempt: Callable[[], object]) -> bool:
