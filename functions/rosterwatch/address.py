@@ -5,14 +5,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _PAGE_ENDINGS = (".aspx", ".asp", ".html", ".htm", ".php", ".jsp", ".ashx")
 # Where the API's own paths begin below the base URL: OneRoster data, Aeries' other API, and the token paths.
 _API_PATH = re.compile(r"/(?:ims/oneroster|api/v\d+|v\d/oauth|oauth2?|token)(?:/.*)?$", re.IGNORECASE)
+# The same where the product's root may lie anywhere: only what the specification itself names.
+_SPECIFIED_PATH = re.compile(r"/ims/oneroster(?:/.*)?$", re.IGNORECASE)
+_DATA_ROOT = re.compile(r".*?/v\d+p\d+(?=/|$)", re.IGNORECASE)
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _NUMBERS = re.compile(r"[0-9.]+")
+_SECRET_NAMES = re.compile(r"(?:secret|password|client_id|assertion|token)=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +35,64 @@ def normalise(raw: str, *, subdirectory: bool, allow_http: bool = False) -> Base
     ``subdirectory``: the product's root is exactly one folder below the host, so that anything deeper is a page of it.
     ``allow_http`` admits plain http, for a server on loopback only. Raises ValueError with a sentence that names the fix.
     """
+    parts, origin, host, port = _parts(raw, allow_http=allow_http)
+    path, changes = _base_path(parts.path, subdirectory=subdirectory)
+    if parts.query or parts.fragment:
+        changes.append("dropped everything after the path")
+    return BaseUrl(origin + path, host, port, tuple(changes))
+
+
+def exact(raw: str, *, query: bool, allow_http: bool = False) -> BaseUrl:
+    """A URL that is used as it stands, such as a token URL. Only the latter may have a ``query``. Raises ValueError as above."""
+    parts, origin, host, port = _parts(raw, allow_http=allow_http)
+    if parts.fragment or (parts.query and not query):
+        raise ValueError("must end with its path; leave out what follows it")
+    if query and _SECRET_NAMES.search(parts.query):
+        raise ValueError("must not carry credentials in its query; they have fields of their own")
+    path = parts.path if query else parts.path.rstrip("/")
+    return BaseUrl(origin + path + (f"?{parts.query}" if parts.query else ""), host, port)
+
+
+def data_root(raw: str) -> str | None:
+    """The data root, up to its version, if that is what was pasted: ``https://host/ims/oneroster/v1p1/orgs`` and the like."""
+    try:
+        parts, origin, _, _ = _parts(raw, allow_http=True)
+    except ValueError:
+        return None
+    path = "".join("/" + segment for segment in parts.path.split("/") if segment)
+    specified = _SPECIFIED_PATH.search(path)
+    root = _DATA_ROOT.match(path, specified.start()) if specified else None
+    return origin + path[: root.end()] if root else None
+
+
+def without_query(url: str) -> str:
+    """The URL as it may be shown."""
+    return url.partition("?")[0]
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two URLs that were normalised here lead to the same scheme, host and port."""
+    return urlsplit(one)[:2] == urlsplit(other)[:2]
+
+
+def _parts(raw: str, *, allow_http: bool) -> tuple[SplitResult, str, str, int]:
+    """What a URL consists of, its origin, host and port; ValueError with the fix unless it may be visited at all."""
     try:
         parts = urlsplit(raw)
         port = parts.port
     except ValueError:
         raise ValueError("is not a URL; write it as https://host/folder") from None
     host = (parts.hostname or "").rstrip(".")
-    _require_https(parts.scheme.lower(), host, raw, allow_http=allow_http)
+    scheme = parts.scheme.lower()
+    _require_https(scheme, host, raw, allow_http=allow_http)
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not carry a user name or password; write it as https://host/folder")
     if not _is_host(host) or port == 0:
         raise ValueError("has no valid host or port; write it as https://host/folder")
-    path, changes = _base_path(parts.path, subdirectory=subdirectory)
-    if parts.query or parts.fragment:
-        changes.append("dropped everything after the path")
-    scheme = parts.scheme.lower()
     standard = 443 if scheme == "https" else 80
     shown = f"[{host}]" if ":" in host else host
     origin = f"{scheme}://{shown}" + (f":{port}" if port not in (None, standard) else "")
-    return BaseUrl(origin + path, host, port or standard, tuple(changes))
+    return parts, origin, host, port or standard
 
 
 def _require_https(scheme: str, host: str, raw: str, *, allow_http: bool) -> None:
@@ -94,7 +137,7 @@ def _is_host(host: str) -> bool:
 def _base_path(path: str, *, subdirectory: bool) -> tuple[str, list[str]]:
     changes: list[str] = []
     path = "".join("/" + segment for segment in path.split("/") if segment)
-    if api_path := _API_PATH.search(path):
+    if api_path := (_API_PATH if subdirectory else _SPECIFIED_PATH).search(path):
         changes.append(f"dropped {api_path.group()!r}, which is not part of the base URL")
         path = path[: api_path.start()]
     segments = path.split("/")[1:]

@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 import enum
-import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, Final
 
-from rosterwatch import oneroster
-from rosterwatch.address import BaseUrl, normalise
-from rosterwatch.providers import PROVIDERS, Provider
+from rosterwatch import fields, oneroster
+from rosterwatch.address import BaseUrl, data_root, exact, normalise
+from rosterwatch.providers import PROVIDERS, Auth, Provider, TokenDialect
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the administrator handed over. Neither ``repr`` nor ``str`` shows any of it."""
+    """What the administrator handed over: a pair, or a token that does not change. Neither ``repr`` nor ``str`` shows any of it."""
 
     consumer_id: str = field(repr=False)
     consumer_secret: str = field(repr=False)
     api_certificate: str | None = field(default=None, repr=False)
+    bearer_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class District:
-    """One watched connection. ``required`` collections must be readable and non-empty, ``optional`` ones are looked at."""
+    """One watched connection. ``required`` collections must be readable and non-empty, ``optional`` ones are looked at.
+
+    ``auth`` is how it is entered, ``token_dialects`` where a token may be had. ``data`` is where the collections lie, and
+    ``data_named`` says that the operator named it. ``scopes`` are asked for as they are; ``None``: what the collections need.
+    """
 
     name: str
     provider: Provider
     base: BaseUrl
     credentials: Credentials
-    required: tuple[str, ...] = oneroster.REQUIRED
-    optional: tuple[str, ...] = oneroster.OPTIONAL
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    auth: Auth
+    version: str
+    data: BaseUrl
+    data_named: bool = False
+    token_dialects: tuple[TokenDialect, ...] = ()
+    scopes: tuple[str, ...] | None = None
+    expires_on: date | None = None
+
+    @property
+    def home(self) -> BaseUrl:
+        """The address that the district goes by in alerts: where its data is, if that was named, or else the base URL."""
+        return self.data if self.data_named else self.base
 
 
 class SecretTrouble(enum.StrEnum):
@@ -52,36 +70,62 @@ class SecretFault:
     mistakes: tuple[str, ...]
 
 
-_TEXT_FIELDS: Final = ("base_url", "consumer_id", "consumer_secret")
-_FIELDS: Final = (*_TEXT_FIELDS, "api_certificate", "provider", "required", "optional")
+_PAIR: Final = ("consumer_id", "consumer_secret")
+_FIELDS: Final = ("base_url", *_PAIR, *(name for name in fields.TEXTS if name not in ("base_url", *_PAIR)), *fields.LISTS)
 # Aeries' shapes (reference section 1.3): an API Certificate is 32 letters and digits, a Consumer ID or Secret 64 hex digits.
 _CERTIFICATE_SHAPE: Final = re.compile(r"[0-9A-Za-z]{32}")
 _CONSUMER_SHAPE: Final = re.compile(r"[0-9a-fA-F]{64}")
-_LONGEST_VALUE: Final = 4096
 
 
 def parse_secret(name: str, text: str, *, allow_http: bool = False) -> District | SecretFault:
     """Read one secret's JSON. All mistakes are reported at once; a value is never part of a mistake.
 
     Shape: ``{"base_url", "consumer_id", "consumer_secret"}`` and optionally ``api_certificate``, ``provider`` (default
-    ``aeries``), ``required`` and ``optional`` (lists of collection names).
+    ``aeries``), ``required`` and ``optional`` (lists of collection names), and what differs from the provider's entry:
+    ``auth``, ``token_url``, ``data_url``, ``version``, ``scopes``, ``bearer_token`` (instead of the pair), ``expires_on``.
     """
-    fields, mistakes = _load(text)
-    if fields is None:
+    given, mistakes = fields.load(text)
+    if given is None:
         return SecretFault(name, SecretTrouble.MALFORMED, tuple(mistakes))
-    mistakes += _check_names(fields)
-    mistakes += _check_texts(fields)
-    provider = _provider(fields, mistakes)
-    mistakes += _check_pasting(fields)
-    required = _collections(fields, "required", oneroster.REQUIRED, mistakes)
-    optional = _collections(fields, "optional", oneroster.OPTIONAL, mistakes)
+    told: list[str] = []  # mistakes of meaning, told after those of form
+    provider = PROVIDERS[fields.choice(given, "provider", tuple(PROVIDERS), told) or "aeries"]
+    auth = Auth(fields.choice(given, "auth", tuple(Auth), told) or provider.auth)
+    needed = ("base_url", *(("bearer_token",) if auth is Auth.BEARER else _PAIR))
+    mistakes += fields.check_names(given, needed, _FIELDS)
+    mistakes += fields.check_texts(given, needed)
+    mistakes += told
+    mistakes += _check_together(given, provider, auth)
+    mistakes += _check_pasting(given, provider)
+    required = fields.collections(given, "required", provider.required, mistakes)
+    optional = fields.collections(given, "optional", provider.optional, mistakes)
     if not required:
         mistakes.append('field "required" is empty: name at least one collection, or leave the field out')
-    base = _base(fields, provider, mistakes, allow_http=allow_http)
+    scopes = fields.scopes(given, mistakes)
+    expires_on = fields.day(given, "expires_on", mistakes)
+    token_url = fields.url(given, "token_url", mistakes, query=True, allow_http=allow_http)
+    data_url = fields.url(given, "data_url", mistakes, query=False, allow_http=allow_http)
+    version = fields.choice(given, "version", tuple(oneroster.DATA_PATHS), mistakes)
+    base = _base(given, provider, mistakes, allow_http=allow_http)
     if mistakes or base is None:
         return SecretFault(name, SecretTrouble.MALFORMED, tuple(mistakes))
-    credentials = Credentials(fields["consumer_id"], fields["consumer_secret"], fields.get("api_certificate"))
-    return District(name, provider, base, credentials, required, tuple(c for c in optional if c not in required))
+    data, version = _data(given, provider, base, data_url, version, allow_http=allow_http)
+    return District(
+        name,
+        provider,
+        base,
+        Credentials(
+            given.get("consumer_id", ""), given.get("consumer_secret", ""), given.get("api_certificate"), given.get("bearer_token")
+        ),
+        required,
+        tuple(c for c in optional if c not in required),
+        auth,
+        version,
+        data,
+        data_url is not None,
+        _token_dialects(provider, auth, token_url, explicit="auth" in given),
+        scopes if scopes is not None else provider.scopes,
+        expires_on,
+    )
 
 
 def looks_like_certificate(district: District) -> bool:
@@ -90,121 +134,74 @@ def looks_like_certificate(district: District) -> bool:
     return district.provider.name == "aeries" and any(_CERTIFICATE_SHAPE.fullmatch(value) for value in pair)
 
 
-def _load(text: str) -> tuple[dict[str, Any] | None, list[str]]:
-    try:
-        document = json.loads(text, object_pairs_hook=_no_duplicates)
-    except _DuplicateFieldError as duplicate:
-        return None, [f"field {duplicate.args[0]} is there twice: keep one of them"]
-    except json.JSONDecodeError as error:
-        return None, [f"the secret is not valid JSON (line {error.lineno}, column {error.colno}): store one JSON object of fields"]
-    except (ValueError, RecursionError):
-        return None, ["the secret is not valid JSON: store one JSON object of fields"]
-    if not isinstance(document, dict):
-        return None, ["the secret is JSON, but not an object: store one JSON object of fields"]
-    return document, []
+def _check_together(given: dict[str, Any], provider: Provider, auth: Auth) -> list[str]:
+    """Fields that are fine by themselves and mean nothing beside the others."""
 
+    def unused(names: Sequence[str], reason: str) -> list[str]:
+        return [f'field "{name}" is not used with {reason}: leave it out' for name in names if name in given]
 
-class _DuplicateFieldError(ValueError):
-    """When a JSON object names a field twice: which value was meant cannot be known."""
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in seen:
-            raise _DuplicateFieldError(_shown(name))
-        seen[name] = value
-    return seen
-
-
-def _shown(name: str) -> str:
-    """A field's name, safe to show. A name that looks like a pasted value is not shown."""
-    return f'"{name}"' if re.fullmatch(r"[A-Za-z_][A-Za-z_ -]{0,39}", name) else "(a name that looks like a value)"
-
-
-def _check_names(fields: dict[str, Any]) -> list[str]:
-    unknown = sorted(_shown(name) for name in fields if name not in _FIELDS)
-    missing = [name for name in _TEXT_FIELDS if name not in fields]
-    known = ", ".join(_FIELDS)
-    return [f'field "{name}" is missing: add it' for name in missing] + [
-        f"field {name} is unknown: remove it or correct its spelling (known: {known})" for name in unknown
-    ]
-
-
-def _check_texts(fields: dict[str, Any]) -> list[str]:
-    mistakes = []
-    for name in (*_TEXT_FIELDS, "api_certificate", "provider"):
-        if name not in fields:
-            continue
-        value = fields[name]
-        if not isinstance(value, str):
-            mistakes.append(f'field "{name}" must be a text in quotes, not {_kind(value)}')
-        elif not value.strip():
-            mistakes.append(f'field "{name}" is empty: fill it in' + (", or leave it out" if name == "api_certificate" else ""))
-        elif value != value.strip():
-            mistakes.append(f'field "{name}" has blanks or line breaks around its value: remove them')
-        elif any(character.isspace() or not character.isprintable() for character in value):
-            mistakes.append(f'field "{name}" has a blank or an invisible character inside its value: copy it again')
-        elif name != "base_url" and not value.isascii():
-            mistakes.append(f'field "{name}" has a character outside ASCII: copy it again as plain text')
-        elif len(value) > _LONGEST_VALUE:
-            mistakes.append(f'field "{name}" is longer than {_LONGEST_VALUE} characters: that is not what Aeries shows')
+    mistakes = unused(("token_url", "scopes"), f'auth "{auth}"') if not auth.asks_for_token else []
+    if auth is Auth.AERIES_V1_CODE:
+        mistakes += unused(("token_url", "scopes"), f'auth "{auth}"')
+        if provider.name != "aeries":
+            mistakes.append(f'field "auth" is "{auth}", which only Aeries knows: choose another, or correct "provider"')
+    mistakes += unused(_PAIR if auth is Auth.BEARER else ("bearer_token",), f'auth "{auth}"')
+    if provider.name != "aeries":
+        mistakes += unused(("api_certificate",), f'provider "{provider.name}"')
     return mistakes
 
 
-def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", bool: "true or false", int: "a number", float: "a number"}
-    return "null" if value is None else kinds.get(type(value), "something else")
-
-
-def _provider(fields: dict[str, Any], mistakes: list[str]) -> Provider:
-    name = fields.get("provider", "aeries")
-    if isinstance(name, str) and name in PROVIDERS:
-        return PROVIDERS[name]
-    if isinstance(name, str) and name.strip() == name != "":
-        mistakes.append(f'field "provider" names no provider we know: use one of {", ".join(PROVIDERS)}')
-    return PROVIDERS["aeries"]
-
-
-def _check_pasting(fields: dict[str, Any]) -> list[str]:
+def _check_pasting(given: dict[str, Any], provider: Provider) -> list[str]:
     """The mix-ups that the Aeries page invites: three values side by side, two of which look alike."""
-    texts = {name: fields.get(name) for name in ("consumer_id", "consumer_secret", "api_certificate")}
+    texts = {name: given.get(name) for name in (*_PAIR, "api_certificate")}
+    words = provider.wording.credentials
     mistakes = []
-    for name, other in (("consumer_id", "consumer_secret"), ("consumer_secret", "consumer_id")):
+    for name, other in (_PAIR, _PAIR[::-1]):
         value, beside = texts[name], texts[other]
         if not isinstance(value, str) or not isinstance(beside, str) or not value.strip():
             continue
         shaped_as_certificate = _CERTIFICATE_SHAPE.fullmatch(value) and _CONSUMER_SHAPE.fullmatch(beside)
-        if value == texts["api_certificate"] or shaped_as_certificate:
+        if provider.name == "aeries" and (value == texts["api_certificate"] or shaped_as_certificate):
             mistakes.append(
                 f'field "{name}" holds the API Certificate: put the value that Aeries shows under '
                 '"Display Consumer ID & Secret Keys for OneRoster" there instead'
             )
         elif value == beside and name == "consumer_secret":
-            mistakes.append('field "consumer_secret" is the same as "consumer_id": copy the Consumer Secret Key again')
+            copy = "the Consumer Secret Key" if provider.name == "aeries" else f"it from {words}"
+            mistakes.append(f'field "consumer_secret" is the same as "consumer_id": copy {copy} again')
     return mistakes
 
 
-def _collections(fields: dict[str, Any], name: str, default: tuple[str, ...], mistakes: list[str]) -> tuple[str, ...]:
-    if name not in fields:
-        return default
-    value = fields[name]
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        mistakes.append(f'field "{name}" must be a list of collection names, such as ["orgs", "users"]')
-        return default
-    unknown = sorted({_shown(item) for item in value if item not in oneroster.ENVELOPES})
-    if unknown:
-        mistakes.append(f'field "{name}" names unknown collections {", ".join(unknown)}: use {", ".join(oneroster.ENVELOPES)}')
-        return default
-    return tuple(dict.fromkeys(value))
-
-
-def _base(fields: dict[str, Any], provider: Provider, mistakes: list[str], *, allow_http: bool) -> BaseUrl | None:
-    value = fields.get("base_url")
-    if not isinstance(value, str) or not value.strip() or value != value.strip():
+def _base(given: dict[str, Any], provider: Provider, mistakes: list[str], *, allow_http: bool) -> BaseUrl | None:
+    value = fields.text(given, "base_url")
+    if value is None:
         return None  # already a mistake
     try:
         return normalise(value, subdirectory=provider.subdirectory, allow_http=allow_http)
     except ValueError as problem:
         mistakes.append(f'field "base_url" {problem}')
         return None
+
+
+def _data(
+    given: dict[str, Any], provider: Provider, base: BaseUrl, named: BaseUrl | None, version: str | None, *, allow_http: bool
+) -> tuple[BaseUrl, str]:
+    """Where the collections lie and in which version: as named, as pasted into the base URL, or as the provider has it."""
+    if named is not None:
+        return named, version or oneroster.version_of(named.url) or provider.version
+    pasted = None if provider.subdirectory or version else data_root(given["base_url"])
+    if pasted is not None and oneroster.version_of(pasted):
+        return exact(pasted, query=False, allow_http=allow_http), oneroster.version_of(pasted) or provider.version
+    at_home = version in (None, provider.version) and provider.data_path
+    version = version or provider.version
+    return replace(base, url=base.url + (at_home or oneroster.DATA_PATHS[version]), changes=()), version
+
+
+def _token_dialects(provider: Provider, auth: Auth, token_url: BaseUrl | None, *, explicit: bool) -> tuple[TokenDialect, ...]:
+    if not auth.asks_for_token:
+        return ()
+    if auth is Auth.AERIES_V1_CODE:
+        return (TokenDialect("v1", "/v1/oauth/token", auth, scoped=False),)
+    if token_url is not None:
+        return (TokenDialect("token_url", token_url.url, auth),)
+    return tuple(replace(dialect, auth=auth) for dialect in provider.token_dialects) if explicit else provider.token_dialects

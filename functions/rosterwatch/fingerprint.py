@@ -16,6 +16,8 @@ def fingerprint(key: bytes, credentials: Credentials) -> str:
     """
     key_id = hashlib.sha256(b"rosterwatch fingerprint key\0" + key).hexdigest()[:8]
     message = credentials.consumer_id.encode() + b"\0" + credentials.consumer_secret.encode()
+    if credentials.bearer_token:
+        message += b"\0" + credentials.bearer_token.encode()
     return f"{key_id}:{hmac.new(key, message, hashlib.sha256).hexdigest()[:32]}"
 
 

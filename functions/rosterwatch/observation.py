@@ -150,21 +150,29 @@ class TokenAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """All tries of a visit, in order, and what was granted. ``scopes_missing`` were asked for and not echoed."""
+    """All tries of a visit, in order, and what was granted. ``scopes_missing`` were asked for and not echoed.
+
+    ``scopes_named``: the answer says at all which scopes it grants. ``per_request``: there is no token to ask for, since each
+    request proves itself by a signature or a static token; ``accepted`` then says that one of them opened a collection.
+    """
 
     attempts: tuple[TokenAttempt, ...]
     scopes_missing: tuple[str, ...] = ()
     renewed: bool = False
 
+    scopes_asked: tuple[str, ...] = ()
+    scopes_named: bool = False
+    per_request: bool = False
+    accepted: bool = False
     @property
     def granted(self) -> bool:
-        """Whether the visit ended up with a token."""
-        return bool(self.attempts) and self.attempts[-1].granted
+        """Whether the visit was let in: it ended up with a token, or a request was accepted for what it carried."""
+        return self.accepted or (bool(self.attempts) and self.attempts[-1].granted)
 
     @property
     def dialect(self) -> str | None:
         """The dialect that worked, to be tried first at the next visit."""
-        return self.attempts[-1].dialect if self.granted else None
+        return self.attempts[-1].dialect if self.attempts and self.granted else None
 
     @property
     def decisive(self) -> Exchange | None:
@@ -216,6 +224,9 @@ class Observation:
     """One visit. ``requests`` were really sent; ``milliseconds`` is the whole visit; ``at`` is aware, in UTC.
 
     ``starved``: time ran out while waiting for our own turn at the host, so the visit says nothing and must be made again.
+    ``token_url`` is where a token was asked for, if that is at another host than the rest. ``site`` is a look at the data without
+    credentials, taken when no token page was found. ``tls_expires_at`` is the earliest end of a TLS certificate that was met, and
+    ``tls_host`` whose it is. ``expires_on`` is the day on which the credentials end, as the secret says.
     """
 
     district: str
@@ -234,11 +245,16 @@ class Observation:
     terms: tuple[Term, ...] = ()
     tls_expires_at: datetime | None = None
     starved: bool = False
+    tls_host: str | None = None
+    token_url: str | None = None
+    site: Exchange | None = None
+    expires_on: date | None = None
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """Every exchange in the order of the visit."""
         first = (self.systeminfo,) if self.systeminfo else ()
         token = tuple(a.exchange for a in self.token.attempts) if self.token else ()
         data = tuple(c.exchange for c in self.collections if c.exchange)
+        token += (self.site,) if self.site else ()
         last = (self.certificate,) if self.certificate else ()
         return first + token + data + last

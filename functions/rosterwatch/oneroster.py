@@ -7,6 +7,7 @@ https://purl.imsglobal.org/spec/or/v1p2/schema/openapi/onerosterv1p2rostersservi
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 #: Where rostering lives below a server's root (reference section 3.1).
@@ -52,6 +53,16 @@ _SCOPE_ROOTS: Final = {
     "1.1": "https://purl.imsglobal.org/spec/or/v1p1/scope/",
     "1.2": "https://purl.imsglobal.org/spec/or/v1p2/scope/",
 }
+
+
+_VERSION_IN_PATH: Final = re.compile(r"/v(\d+)p(\d+)(?=/|$)", re.IGNORECASE)
+
+
+def version_of(data_url: str) -> str | None:
+    """The OneRoster version that a data URL names, if it is one we know."""
+    named = _VERSION_IN_PATH.findall(data_url)
+    version = ".".join(named[-1]) if named else None
+    return version if version in DATA_PATHS else None
 
 
 def scopes(version: str, collections: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ import rosterwatch
 PACKAGE = Path(rosterwatch.__file__).parent
 HANDLERS = {path.stem for path in PACKAGE.parent.glob("*.py")}
 MODULES = {path.stem: path for path in PACKAGE.glob("*.py")}
-PURE = {"address", "alerts", "body", "calendar", "causes", "diagnosis", "district", "evidence", "fingerprint", "health"}
-PURE |= {"observation", "oneroster", "providers", "record", "report", "rules"}
+PURE = {"address", "alerts", "body", "calendar", "causes", "diagnosis", "district", "evidence", "fields", "fingerprint", "health"}
+PURE |= {"observation", "oneroster", "providers", "record", "report", "rules", "wording"}
 HTTP = {"httpx", "httpcore", "h2", "anyio", "socket", "ssl"}
 
 

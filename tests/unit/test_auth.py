@@ -8,7 +8,7 @@ import pytest
 
 from rosterwatch.auth import Grant, bearer_headers, read_grant, token_request
 from rosterwatch.district import Credentials
-from rosterwatch.providers import AERIES, TokenDialect
+from rosterwatch.providers import AERIES, Auth, TokenDialect
 
 PAIR = Credentials("consumer-1d", "secret-5e", "certificate-c7")
 BASE = "https://sis.example.org/aeries"
@@ -26,7 +26,7 @@ def test_the_current_dialect_is_the_client_credentials_grant_of_rfc_6749_with_ba
 
 
 def test_the_post_dialect_carries_the_pair_in_the_form_and_nowhere_else() -> None:
-    request = token_request(BASE, TokenDialect("post", "/token", "client_secret_post"), PAIR, ("scope:a",))
+    request = token_request(BASE, TokenDialect("post", "/token", Auth.OAUTH2_POST), PAIR, ("scope:a",))
     assert parse_qs(request.content)["client_id"] == ["consumer-1d"]
     assert parse_qs(request.content)["client_secret"] == ["secret-5e"]
     assert parse_qs(request.content)["grant_type"] == ["client_credentials"]

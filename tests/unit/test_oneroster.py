@@ -63,4 +63,5 @@ def test_every_collection_has_an_envelope_and_every_provider_a_box_for_it() -> N
     for provider in PROVIDERS.values():
         assert set(provider.permissions) == named
         assert provider.version in oneroster.DATA_PATHS
-        assert len({dialect.name for dialect in provider.token_dialects}) == len(provider.token_dialects) > 0
+        assert len({dialect.name for dialect in provider.token_dialects}) == len(provider.token_dialects)
+        assert bool(provider.token_dialects) is provider.auth.asks_for_token
