@@ -115,7 +115,7 @@ class Client:
         self._without_cookies = self._session()  # the same connections, another jar
         self.turns = network.turns
         self.requests = 0
-        self.tls_expires_at: datetime | None = None
+        self.tls_expires: dict[str, datetime] = {}  # by host
 
     def _session(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -217,7 +217,8 @@ class Client:
         ssl_object = stream.get_extra_info("ssl_object") if stream else None
         certificate = ssl_object.getpeercert() if ssl_object else None
         if certificate and "notAfter" in certificate:
-            self.tls_expires_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
+            ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
+            self.tls_expires[response.url.host] = ends
 
 
 async def _read_capped(response: httpx.Response) -> tuple[Body, Any]:
