@@ -106,8 +106,12 @@ class StateStore:
         )
         for page in pages:
             for item in page["Items"]:
+                status = item.get("status", {}).get("S")
                 yield Summary(
-                    item["sk"]["S"], Status(item["status"]["S"]), item.get("cause", {}).get("S"), item.get("host", {}).get("S")
+                    item["sk"]["S"],
+                    Status(status) if status in set(Status) else Status.UNKNOWN,  # a damaged item must not stop the round
+                    item.get("cause", {}).get("S"),
+                    item.get("host", {}).get("S"),
                 )
 
 
