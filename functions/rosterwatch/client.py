@@ -19,7 +19,6 @@ from typing import Any, Final, Self
 from urllib.parse import urljoin, urlsplit
 
 import certifi
-import h2.exceptions
 import httpcore
 import httpx
 
@@ -131,7 +130,7 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         # A server that will not say goodbye must not hold us up, nor can it fail a visit that is over.
-        with suppress(TimeoutError, OSError, httpcore.NetworkError, httpcore.ProtocolError, h2.exceptions.H2Error):
+        with suppress(TimeoutError, OSError, httpcore.NetworkError, httpcore.ProtocolError):
             async with asyncio.timeout(1.0):
                 await self._transport.aclose()
 
@@ -185,7 +184,7 @@ class Client:
         # What the transport raises for what the remote did. Anything else is a mistake of ours, and must be heard.
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
             return Answer(Exchange(phase, target, fault=fault_of(error)))
-        except (AddressNotAllowedError, OSError, h2.exceptions.H2Error, UnicodeError, httpx.InvalidURL) as error:
+        except (AddressNotAllowedError, OSError, UnicodeError, httpx.InvalidURL) as error:
             return Answer(Exchange(phase, target, fault=fault_of(error)))
 
     async def _read(self, phase: Phase, target: str, streaming: Any, url: str) -> Answer:

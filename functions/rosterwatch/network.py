@@ -162,7 +162,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
             ssl_context=context,
             max_connections=connections,
             http1=True,
-            http2=True,
+            http2=False,  # httpcore never resets a stream that is given up: the server would go on sending on it
             network_backend=_CheckedBackend(resolver, allow_private=allow_private),
         )
 
