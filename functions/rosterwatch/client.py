@@ -147,11 +147,13 @@ class Client:
     ) -> Answer:
         """Send one request when it is our turn at the host. ``target`` is how the request is called in the observation.
 
-        ``cookies`` false: neither send nor keep any. ``starved`` in the answer: it never was our turn before the deadline.
+        ``cookies`` false: neither send nor keep any. ``starved`` in the answer: it never was our turn before the deadline, or so
+        late that the answer's absence says nothing.
         """
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         loop = asyncio.get_running_loop()
+        asked = loop.time()
         try:
             async with asyncio.timeout_at(self._deadline):
                 await self._network.semaphore(host, port).acquire()
@@ -170,8 +172,10 @@ class Client:
                 self._network.mark_unreachable(host, port, answer.exchange.fault)
         finally:
             self._network.semaphore(host, port).release()
-        milliseconds = round((loop.time() - started) * 1000)
-        return Answer(replace(answer.exchange, milliseconds=milliseconds), answer.document, answer.headers)
+        took = loop.time() - started
+        starved = answer.exchange.fault is Fault.DEADLINE and started - asked > took
+        exchange = replace(answer.exchange, milliseconds=round(took * 1000))
+        return Answer(exchange, answer.document, answer.headers, starved)
 
     async def _exchange(self, phase: Phase, target: str, streaming: Any, url: str) -> Answer:
         ends = asyncio.get_running_loop().time() + self._network.request_seconds
