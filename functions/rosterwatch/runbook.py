@@ -25,7 +25,8 @@ def entry(cause: Cause, provider: str = "aeries") -> str:
         "",
         f"**{_filled(cause.headline, provider)}**",
         "",
-        f"Concerns {_SCOPES[cause.scope.value]}. Whose move: {cause.owner.value}. Severity: {cause.severity.word}. {_patience(cause)}",
+        f"Concerns {_SCOPES[cause.scope.value]}. Whose move: {cause.owner.value}. Severity: {cause.severity.word}.",
+        _patience(cause),
         "",
     ]
     lines += [f"{number}. {step}" for number, step in enumerate(_steps(cause, provider), 1)]
