@@ -18,6 +18,7 @@ class Phase(enum.StrEnum):
     TOKEN = "token"  # noqa: S105 - the name of a step, not a password
     COLLECTION = "collection"
     CERTIFICATE = "certificate"
+    CONTROL = "control"  # whether anything at all can be reached from here
 
 
 class Fault(enum.StrEnum):
@@ -159,11 +160,11 @@ class Token:
     attempts: tuple[TokenAttempt, ...]
     scopes_missing: tuple[str, ...] = ()
     renewed: bool = False
-
     scopes_asked: tuple[str, ...] = ()
     scopes_named: bool = False
     per_request: bool = False
     accepted: bool = False
+
     @property
     def granted(self) -> bool:
         """Whether the visit was let in: it ended up with a token, or a request was accepted for what it carried."""
@@ -223,10 +224,10 @@ class Term:
 class Observation:
     """One visit. ``requests`` were really sent; ``milliseconds`` is the whole visit; ``at`` is aware, in UTC.
 
-    ``starved``: time ran out while waiting for our own turn at the host, so the visit says nothing and must be made again.
     ``token_url`` is where a token was asked for, if that is at another host than the rest. ``site`` is a look at the data without
     credentials, taken when no token page was found. ``tls_expires_at`` is the earliest end of a TLS certificate that was met, and
     ``tls_host`` whose it is. ``expires_on`` is the day on which the credentials end, as the secret says.
+    ``starved``: time ran out while waiting for our own turn at the host, so the visit says nothing and must be made again.
     """
 
     district: str
@@ -244,17 +245,17 @@ class Observation:
     certificate: Exchange | None = None
     terms: tuple[Term, ...] = ()
     tls_expires_at: datetime | None = None
-    starved: bool = False
     tls_host: str | None = None
     token_url: str | None = None
     site: Exchange | None = None
     expires_on: date | None = None
+    starved: bool = False
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """Every exchange in the order of the visit."""
         first = (self.systeminfo,) if self.systeminfo else ()
         token = tuple(a.exchange for a in self.token.attempts) if self.token else ()
-        data = tuple(c.exchange for c in self.collections if c.exchange)
         token += (self.site,) if self.site else ()
+        data = tuple(c.exchange for c in self.collections if c.exchange)
         last = (self.certificate,) if self.certificate else ()
         return first + token + data + last
