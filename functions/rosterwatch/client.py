@@ -31,6 +31,8 @@ USER_AGENT: Final = f"Rosterwatch/{rosterwatch.__version__} (OneRoster connectio
 BODY_CAP_BYTES: Final = 1024 * 1024
 CONNECT_SECONDS: Final = 10.0
 REQUEST_SECONDS: Final = 20.0
+# An answer that did not come within less than this, because the visit's time was up, tells nothing.
+_TELLING_SECONDS: Final = 1.0
 _COOKIE_CAP_BYTES: Final = 8 * 1024
 _LOGIN_WORDS: Final = ("login", "signin", "sign-in", "sso", "saml", "adfs", "account", "authorize", "oauth2/auth")
 
@@ -173,7 +175,7 @@ class Client:
         finally:
             self._network.semaphore(host, port).release()
         took = loop.time() - started
-        starved = answer.exchange.fault is Fault.DEADLINE and started - asked > took
+        starved = answer.exchange.fault is Fault.DEADLINE and took < max(started - asked, _TELLING_SECONDS)
         exchange = replace(answer.exchange, milliseconds=round(took * 1000))
         return Answer(exchange, answer.document, answer.headers, starved)
 
