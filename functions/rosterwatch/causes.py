@@ -244,6 +244,12 @@ _CATALOGUE: Final = (
         "for sticky sessions.",
         "If it began with an update or a restart, recycling the application pool helps.",
     )),
+    Cause("token_refused_in_part", _D, _ADMIN, _PAGE, 2, "{product} refuses its own token for {collections}, and takes it for the rest", (
+        "If it is the same at every visit, the permission is missing, which some servers tell with a 401.",
+        "@permit",
+        "If it changes from visit to visit, several servers behind a load balancer do not share tokens: ask for a URL that is not "
+        "load-balanced, or for sticky sessions.",
+    )),
     # -- the data ---------------------------------------------------------------------------------------------------------
     Cause("not_oneroster", _D, _ADMIN, _PAGE, 2, "What answers at {url} is not OneRoster", (
         "@find_url",

@@ -231,7 +231,7 @@ class _Judge:
         for collection in required:
             cause = stopped if collection.state is CollectionState.UNTESTED else causes[collection.name]
             if cause is not None:
-                by_cause.setdefault(self._in_context(cause, causes, required), []).append(collection)
+                by_cause.setdefault(self._in_context(cause, required), []).append(collection)
         for name, collections in by_cause.items():
             yield from self._collection_cause(name, collections, required)
         optional = [c for c in self.seen.collections if not c.required]
@@ -239,15 +239,12 @@ class _Judge:
         if unreadable:
             yield self._collections_finding("optional_unreadable", unreadable)
 
-    def _in_context(self, cause: str, causes: Mapping[str, str | None], required: list[Collection]) -> str:
+    def _in_context(self, cause: str, required: list[Collection]) -> str:
         """A trouble of the host, the address or the token that spares other collections is the collection's own."""
         answered = any(c.state in (CollectionState.OK, CollectionState.EMPTY) for c in required)
         if answered and cause in _HOST_WIDE:
             return "collection_failing"
-        refused = sum(other == "bearer_refused" for other in causes.values())
-        if answered and cause == "bearer_refused" and refused <= _MOST_OF_ONE_BOX:
-            return "permission_missing"  # refused twice, with two tokens that open the rest: some servers say 401 for 403
-        return cause
+        return "token_refused_in_part" if answered and cause == "bearer_refused" else cause
 
     def _collection_cause(self, name: str, found: list[Collection], required: list[Collection]) -> Iterator[Finding]:
         whole = len(found) == len(required) > 1
@@ -390,10 +387,9 @@ class _Judge:
 
 
 _MOST_EVIDENCE: Final = 12
-_MOST_OF_ONE_BOX: Final = 2  # required collections that one box opens: "Terms" opens two
 _NOT_ASKED: Final = "not asked, since the visit's time was up"
 # After these the visit asks no further: the host wants to be left alone, or believes no token of its own.
-_STOPPING: Final = frozenset({"throttled", "bearer_refused"})
+_STOPPING: Final = frozenset({"throttled", "bearer_refused", "token_refused_in_part"})
 # What is wrong with the whole host or address, and so with every collection or with none.
 _HOST_WIDE: Final = frozenset(rules.BY_FAULT.values()) | {
     "server_error", "maintenance", "not_oneroster", "login_page", "windows_authentication",

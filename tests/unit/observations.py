@@ -164,6 +164,7 @@ CASES: Final[dict[str, tuple[Observation | SecretFault, Known]]] = {
     "token_unclear": (turned_away(answer(400, BodyKind.TEXT)), KNOWN),
     "token_missing": (turned_away(answer(200, BodyKind.OBJECT)), KNOWN),
     "bearer_refused": (_data(401, BodyKind.OBJECT, *_ALL), KNOWN),
+    "token_refused_in_part": (_data(401, BodyKind.OBJECT, "enrollments"), KNOWN),
     "not_oneroster": (_data(404, page(Page.OTHER), *_ALL), KNOWN),
     "oneroster_not_allowed": (_data(403, BodyKind.OBJECT, *_ALL), KNOWN),
     "permission_missing": (_data(403, BodyKind.OBJECT, "students", "enrollments"), KNOWN),
