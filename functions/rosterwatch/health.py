@@ -55,8 +55,8 @@ class State:
     something not yet confirmed; ``mended`` counts the good visits in a row that have not yet ended a cause. ``looks`` are the
     last visits, oldest first: ``+`` good, ``-`` failed in a way that may pass by itself. ``unknown_since``: we could not look,
     for reasons of our own, and everything else stands as it was. ``pair`` is the fingerprint of the credentials that last
-    worked, at ``pair_worked_at``. ``baseline`` holds usual totals by collection. ``incident`` numbers the transition that opened the
-    current incident. ``version`` counts writes: whoever writes names the version it has read.
+    worked, at ``pair_worked_at``. ``baseline`` holds usual totals by collection. ``incident`` numbers the transition that
+    opened the current incident. ``version`` counts writes: whoever writes names the version it has read.
     """
 
     district: str
