@@ -11,35 +11,27 @@ import os
 import ssl
 import sys
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 try:
     import click
     from rich.console import Console
-    from rich.table import Table
 except ImportError:  # pragma: no cover - seen only without the extra
     sys.exit("The command line needs its extra: pip install 'rosterwatch[cli]'")
 
 import rosterwatch
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Diagnosis, Finding, Known, Status, diagnose
+from rosterwatch.diagnosis import Known, Status, diagnose
 from rosterwatch.district import District, SecretFault, looks_like_certificate, parse_secret
-from rosterwatch.observation import CollectionState, Observation
+from rosterwatch.observation import Observation
 from rosterwatch.probe import probe
 from rosterwatch.providers import PROVIDERS
-from rosterwatch.report import steps_of_visit, to_json
+from rosterwatch.report import to_json
+from rosterwatch.terminal import EXIT_BROKEN, EXIT_HEALTHY, EXIT_INTERRUPTED, EXIT_USAGE, EndError, read_text
+from rosterwatch.visit_view import show_visit
 
 SECRET_VARIABLE: Final = "ROSTERWATCH_CONSUMER_SECRET"  # noqa: S105 - the name of a variable
 CERTIFICATE_VARIABLE: Final = "ROSTERWATCH_API_CERTIFICATE"
-EXIT_HEALTHY, EXIT_BROKEN, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-_STATE_COLOURS: Final = {
-    CollectionState.OK: "green",
-    CollectionState.EMPTY: "yellow",
-    CollectionState.DENIED: "red",
-    CollectionState.BROKEN: "red",
-    CollectionState.UNTESTED: "dim",
-}
-_STATUS_COLOURS: Final = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.FAILING: "red", Status.UNKNOWN: "magenta"}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -89,7 +81,7 @@ def check(
     if secret_file is not None:
         if url or consumer_id or consumer_secret_file or provider:
             raise click.UsageError("--secret stands alone: base_url, consumer_id, consumer_secret and provider are fields in it.")
-        name, text = secret_file.stem if str(secret_file) != "-" else "standard input", _read(secret_file)
+        name, text = secret_file.stem if str(secret_file) != "-" else "standard input", read_text(secret_file)
         called = str(secret_file)
     else:
         if not url or not consumer_id:
@@ -107,7 +99,7 @@ def check(
     if as_json:
         click.echo(json.dumps(to_json(seen, diagnosis), indent=2))
     else:
-        _show(seen, diagnosis)
+        show_visit(seen, diagnosis)
     if isinstance(seen, SecretFault):
         raise click.exceptions.Exit(EXIT_USAGE)
     raise click.exceptions.Exit(EXIT_HEALTHY if diagnosis.status is Status.HEALTHY else EXIT_BROKEN)
@@ -122,18 +114,9 @@ def _visit(district: District, ca_bundle: Path | None, *, allow_private: bool) -
         return asyncio.run(probe(district, network))
 
 
-def _read(path: Path) -> str:
-    try:
-        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{path} is not a text file.") from None
-    except OSError as error:
-        raise click.UsageError(f"{path} cannot be read: {error.strerror}.") from None
-
-
 def _consumer_secret(path: Path | None) -> str:
     if path is not None:
-        return _read(path).rstrip("\r\n")
+        return read_text(path).rstrip("\r\n")
     from_environment = os.environ.get(SECRET_VARIABLE)
     if from_environment:
         return from_environment
@@ -150,55 +133,6 @@ def _as_secret(url: str, consumer_id: str, consumer_secret: str, provider: str |
     return json.dumps(fields | ({"provider": provider} if provider else {}))
 
 
-def _show(seen: Observation | SecretFault, diagnosis: Diagnosis) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    if isinstance(seen, Observation):
-        for line in steps_of_visit(seen):
-            console.print(f"  {line}", style="dim", markup=False)
-        console.print(_table(seen))
-        console.print(f"{seen.requests} requests in {seen.milliseconds} ms", style="dim")
-        console.print()
-    console.print(diagnosis.status.value.upper(), style=f"bold {_STATUS_COLOURS[diagnosis.status]}", end=" ")
-    if diagnosis.primary is None:
-        console.print("Every required collection is readable and holds records.")
-    for finding in diagnosis.findings:
-        _show_finding(console, finding)
-
-
-def _table(observation: Observation) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("  Collection")
-    table.add_column("State")
-    for column in ("HTTP", "Records", "Total", "ms"):
-        table.add_column(column, justify="right")
-    for one in observation.collections:
-        answered = one.exchange is not None and one.exchange.status is not None
-        table.add_row(
-            f"  {one.name}" + ("" if one.required else " (optional)"),
-            one.state.value,
-            str(one.exchange.status) if one.exchange and answered else "-",
-            str(one.records) if one.state in (CollectionState.OK, CollectionState.EMPTY) else "-",
-            "-" if one.total is None else str(one.total),
-            str(one.exchange.milliseconds) if one.exchange else "-",
-            style=_STATE_COLOURS[one.state],
-        )
-    return table
-
-
-def _show_finding(console: Console, finding: Finding) -> None:
-    def say(text: str, **style: Any) -> None:
-        console.print(text, markup=False, **style)
-
-    cause = finding.cause
-    say(finding.headline, style="bold")
-    say(f"  {cause.name}, {cause.severity.word}; whose move: {cause.owner.value}")
-    for word in finding.evidence:
-        say(f"  - {word}", style="dim")
-    for number, step in enumerate(finding.next_steps, 1):
-        say(f"  {number}. {step}")
-    say("")
-
-
 def main() -> NoReturn:
     """The entry point: every way to end is a sentence and an exit code, never a traceback."""
     try:
@@ -206,7 +140,7 @@ def main() -> NoReturn:
         code = rosterwatch_command(standalone_mode=False) or EXIT_HEALTHY
     except click.ClickException as error:
         error.show()
-        code = EXIT_USAGE
+        code = error.exit_code if isinstance(error, EndError) else EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted. Nothing was changed.", err=True)
         _leave(EXIT_INTERRUPTED)

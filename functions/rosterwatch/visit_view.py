@@ -1,0 +1,72 @@
+"""A visit and its diagnosis as a person at a terminal reads them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from rosterwatch.diagnosis import Diagnosis, Finding
+from rosterwatch.district import SecretFault
+from rosterwatch.observation import CollectionState, Observation
+from rosterwatch.report import steps_of_visit
+from rosterwatch.terminal import STATUS_COLOURS, output
+
+_STATE_COLOURS: Final = {
+    CollectionState.OK: "green",
+    CollectionState.EMPTY: "yellow",
+    CollectionState.DENIED: "red",
+    CollectionState.BROKEN: "red",
+    CollectionState.UNTESTED: "dim",
+}
+
+
+def show_visit(seen: Observation | SecretFault, diagnosis: Diagnosis) -> None:
+    """Print what was seen, the verdict, and each finding with its steps."""
+    console = output()
+    if isinstance(seen, Observation):
+        for line in steps_of_visit(seen):
+            console.print(f"  {line}", style="dim", markup=False)
+        console.print(_table(seen))
+        console.print(f"{seen.requests} requests in {seen.milliseconds} ms", style="dim")
+        console.print()
+    console.print(diagnosis.status.value.upper(), style=f"bold {STATUS_COLOURS[diagnosis.status]}", end=" ")
+    if diagnosis.primary is None:
+        console.print("Every required collection is readable and holds records.")
+    for finding in diagnosis.findings:
+        _show_finding(console, finding)
+
+
+def _table(observation: Observation) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("  Collection")
+    table.add_column("State")
+    for column in ("HTTP", "Records", "Total", "ms"):
+        table.add_column(column, justify="right")
+    for one in observation.collections:
+        answered = one.exchange is not None and one.exchange.status is not None
+        table.add_row(
+            f"  {one.name}" + ("" if one.required else " (optional)"),
+            one.state.value,
+            str(one.exchange.status) if one.exchange and answered else "-",
+            str(one.records) if one.state in (CollectionState.OK, CollectionState.EMPTY) else "-",
+            "-" if one.total is None else str(one.total),
+            str(one.exchange.milliseconds) if one.exchange else "-",
+            style=_STATE_COLOURS[one.state],
+        )
+    return table
+
+
+def _show_finding(console: Console, finding: Finding) -> None:
+    def say(text: str, **style: Any) -> None:
+        console.print(text, markup=False, **style)
+
+    cause = finding.cause
+    say(finding.headline, style="bold")
+    say(f"  {cause.name}, {cause.severity.word}; whose move: {cause.owner.value}")
+    for word in finding.evidence:
+        say(f"  - {word}", style="dim")
+    for number, step in enumerate(finding.next_steps, 1):
+        say(f"  {number}. {step}")
+    say("")
