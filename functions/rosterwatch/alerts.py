@@ -1,7 +1,7 @@
 """Pure: a notice becomes the message that its readers understand: people, Amazon Q cards, pagers, or machines.
 
 One notice, four dialects: ``text`` for mail, ``card`` for Amazon Q Developer in chat applications, ``alarm`` in the shape of a
-CloudWatch alarm (which PagerDuty's and other pagers' SNS integrations take), ``event`` as versioned JSON (``docs/event.schema.json``).
+CloudWatch alarm (which PagerDuty's and other pagers' SNS integrations take), ``event`` as JSON (``docs/event.schema.json``).
 """
 
 from __future__ import annotations

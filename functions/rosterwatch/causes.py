@@ -105,7 +105,7 @@ _CATALOGUE: Final = (
         "If it is dead for everybody, the server or its line is down: the district's network team.",
     )),
     Cause("unreachable_refused", _H, _ADMIN, _PAGE, 2, "{host} is up, but nothing listens at port {port}", (
-        "Start the web site: in IIS Manager select the {product} site, look at Start and at its https binding (port {port}).",
+        "@start",
         "If the port in {url} is not the public one, correct base_url in the secret {secret}.",
     )),
     Cause("unreachable_route", _H, _NET, _PAGE, 2, "There is no route to {host}", (
@@ -148,20 +148,18 @@ _CATALOGUE: Final = (
         "Something other than the {product} web site answers at {host}:{port}: look at the binding and at the proxy in front.",
     )),
     Cause("no_answer", _H, _ADMIN, _PAGE, 2, "{host} accepts the connection and then does not answer in time", (
-        "Look at the server: a hanging application pool, a busy database or a backup are the usual reasons. Recycling the "
-        "{product} application pool helps if it hangs.",
+        "Look at the server: a hanging process, a busy database or a backup are the usual reasons.",
+        "@restart",
     )),
     # -- a site, but not the one we look for ------------------------------------------------------------------------------
     Cause("maintenance", _H, _ADMIN, _TICKET, 3, "{product} at {host} is closed for maintenance", (
-        "An update is probably running. If it lasts for more than an hour, ask the district whether the application pool was "
-        "started again.",
+        "An update is probably running. If it lasts for more than an hour, ask the district whether {product} was started again.",
     )),
     Cause("throttled", _H, _US, _TICKET, 3, "{host} asks us to slow down", (
         "Visit less often (ScheduleExpression), or ask the district which other products poll it. {retry_after}",
     )),
     Cause("windows_authentication", _D, _ADMIN, _PAGE, 1, "{url} asks for a Windows login before {product} is reached", (
-        "Use the Student portal's URL (it needs no Windows login and its API works the same), or give the API paths anonymous "
-        "authentication in IIS.",
+        "@windows_login",
         "Change base_url in the secret {secret}, and the URL in the product that reads this district.",
     )),
     Cause("redirected_elsewhere", _D, _ADMIN, _PAGE, 2, "{url} redirects to another host ({location})", (
@@ -191,12 +189,12 @@ _CATALOGUE: Final = (
     )),
     # -- the token --------------------------------------------------------------------------------------------------------
     Cause("credentials_revoked", _D, _ADMIN, _PAGE, 1,
-          "Consumer ID and Secret revoked: vendor record deleted, recreated or unticked", (
+          "{credentials} revoked: {revoked}", (
         "@reissue",
         "Nothing else has to be done: storing the secret starts a new visit.",
     )),
     Cause("credentials_rotated_badly", _D, _US, _PAGE, 1,
-          "The newly stored Consumer ID or Secret is refused, while the one before it still works", (
+          "The newly stored {either} is refused, while the one before it still works", (
         "Roll back: make the previous version of {secret} current again, then store the new pair once it is proved with "
         "rosterwatch check.",
         "@reissue",
@@ -205,10 +203,19 @@ _CATALOGUE: Final = (
           "The API Certificate seems to be stored where the Consumer ID or Secret belongs", (
         "@reissue",
     )),
-    Cause("credentials_wrong", _D, _ADMIN, _PAGE, 1, "The Consumer ID or Consumer Secret is refused", (
+    Cause("credentials_wrong", _D, _ADMIN, _PAGE, 1, "The {either} is refused", (
         "Compare what is stored in {secret} with what {product} shows; a missing character or a value of another vendor's "
         "record is the usual reason.",
         "@reissue",
+    )),
+    Cause("clock_skew_refused", _H, _ADMIN, _PAGE, 1, "{host} refuses signed requests: its clock is not ours", (
+        "A signature is good for a few minutes only. Let the server at {host} take its time from NTP; the evidence says how far off "
+        "it is.",
+        "Nothing is wrong with the {credentials} as far as can be seen: change nothing there.",
+    )),
+    Cause("credentials_expired", _D, _ADMIN, _PAGE, 1, "The {credentials} have expired", (
+        "@renew",
+        "Then correct expires_on in the secret {secret}, and the secret itself if the values changed.",
     )),
     Cause("client_not_allowed", _D, _ADMIN, _PAGE, 1, "{product} knows the credentials, but does not let them use OneRoster", (
         "@enable",
@@ -221,13 +228,15 @@ _CATALOGUE: Final = (
         "Not the district's fault. Please open an issue for Rosterwatch with the provider and version ({version}).",
     )),
     Cause("oneroster_disabled", _D, _ADMIN, _PAGE, 2, "{product} is up, but its OneRoster token page is not there", (
-        "In Aeries, at district level: School Info > School Options > Edit > OneRoster Settings > Enable.",
-        "Then recycle the application pool in IIS; before that the setting has no effect (hosted districts: Aeries support).",
-        "If it was enabled all along, the URL may lack its sub-directory: it looks like https://host/aeries or https://host/admin.",
+        "@switch_on",
     )),
     Cause("wrong_base_url", _D, _ADMIN, _PAGE, 2, "There is no {product} at {url}", (
         "@find_url",
         "Change base_url in the secret {secret}, and the URL in the product that reads this district.",
+    )),
+    Cause("token_url_wrong", _D, _ADMIN, _PAGE, 2, "{product} is there, but its token page is not where we ask for it", (
+        "@find_url",
+        "Store it as token_url in the secret {secret}; what one product shows as its token URL cannot be guessed for another.",
     )),
     Cause("token_unclear", _D, _ADMIN, _PAGE, 2, "The token page refuses without saying why (HTTP {status})", (
         "Usually a wrong address rather than a wrong secret. Compare the URL first.",
@@ -242,7 +251,7 @@ _CATALOGUE: Final = (
     Cause("bearer_refused", _D, _VENDOR, _PAGE, 2, "{product} grants a token and then refuses it", (
         "Most often several servers behind a load balancer that do not share tokens. Ask for a URL that is not load-balanced, or "
         "for sticky sessions.",
-        "If it began with an update or a restart, recycling the application pool helps.",
+        "@restart",
     )),
     Cause("token_refused_in_part", _D, _ADMIN, _PAGE, 2, "{product} refuses its own token for {collections}, and takes it for the rest", (
         "If it is the same at every visit, the permission is missing, which some servers tell with a 401.",
@@ -266,7 +275,8 @@ _CATALOGUE: Final = (
           "Every collection is readable and empty: that is a missing authorisation, not an empty school", (
         "@permit",
         "@enable",
-        "If all boxes are ticked, the record may be limited to no schools, or the wrong school year's database is the default.",
+        "If all of it is allowed, what we use may be limited to no schools.",
+        "@school_year",
     )),
     Cause("collection_missing", _D, _VENDOR, _PAGE, 2, "{product} does not know {collections} (HTTP 404)", (
         "Check the OneRoster version and base URL: other collections answer there.",
@@ -298,22 +308,27 @@ _CATALOGUE: Final = (
         "page for it.",
     )),
     Cause("wrong_school_year", _D, _ADMIN, _PAGE, 2, "{product} answers from the wrong school year ({database_year})", (
-        "The default database is not the current year's: {product}'s default database must be changed, or the New Year Rollover "
-        "finished (hosted districts: Aeries support).",
+        "@school_year",
     )),
     Cause("wrong_terms", _D, _ADMIN, _TICKET, 2, "The terms in {product} are those of another school year", (
-        "In Aeries look at School Info > Terms of each school: the dates must be those of the running school year.",
-        "If a New Year Rollover is under way, it ends this; products that read terms find no current one until then.",
+        "@terms",
+        "If a rollover to the new school year is under way, it ends this; products that read terms find no current one until then.",
     )),
     Cause("collection_empty", _D, _ADMIN, _PAGE, 1, "No records in {collections}", (
-        "If it held records before, ask what changed: a box under the permissions, the schedule, a rollover.",
+        "If it held records before, ask what changed: a permission, the schedule, a rollover.",
         "@permit",
-        "If the box is ticked, check that the default database is the current school year's.",
+        "@school_year",
     )),
     Cause("shrunk", _D, _ADMIN, _TICKET, 2, "Far fewer records than usual in {collections}", (
         "Compare with the district's own count. A rollover in progress, a school that was left out, or combined sections are the "
         "usual reasons.",
         "If the new number is right, nothing has to be done: it becomes the new baseline.",
+    )),
+    # -- neither up nor down ----------------------------------------------------------------------------------------------
+    Cause("flapping", _D, _ADMIN, _PAGE, 1, "{district} goes to and fro between working and failing", (
+        "Look at what comes and goes: one of several servers behind a load balancer, a restart every few minutes, a line at its "
+        "limit. The evidence names what was found last.",
+        "Nothing more is sent until it has settled, one way or the other.",
     )),
     # -- besides ----------------------------------------------------------------------------------------------------------
     Cause("api_certificate_wrong", _D, _ADMIN, _TICKET, 1, "The API Certificate is refused", (
@@ -333,6 +348,10 @@ _CATALOGUE: Final = (
     )),
     Cause("certificate_expiring", _H, _ADMIN, _TICKET, 1, "The TLS certificate of {host} expires {days}", (
         "Renew the certificate before {expires_on} and bind the new one to the https binding of the {product} site.",
+    )),
+    Cause("credentials_expiring", _D, _ADMIN, _TICKET, 1, "The {credentials} {ending} ({expires_on})", (
+        "@renew",
+        "If they were renewed already, correct expires_on in the secret {secret}.",
     )),
     Cause("clock_skew", _H, _ADMIN, _TICKET, 3, "The clock of {host} is {offset} off", (
         "Let the server take its time from NTP. Tokens, signatures and \"changed since\" queries depend on it.",
@@ -365,3 +384,17 @@ _CATALOGUE: Final = (
 
 CAUSES: Final[Mapping[str, Cause]] = MappingProxyType({cause.name: cause for cause in _CATALOGUE})
 ORDER: Final[Mapping[str, int]] = MappingProxyType({cause.name: index for index, cause in enumerate(_CATALOGUE)})
+
+#: Causes that a monitor without a way to the internet would see at every district: found at most of them at once, they are ours.
+NETWORK: Final = frozenset(
+    {
+        "unreachable_dns",
+        "unreachable_dns_failing",
+        "unreachable_timeout",
+        "unreachable_refused",
+        "unreachable_route",
+        "unreachable_reset",
+        "unreachable_tls",
+        "no_answer",
+    }
+)

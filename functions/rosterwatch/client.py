@@ -226,6 +226,13 @@ class Client:
             self.tls_expires[response.url.host] = ends
 
 
+async def can_reach(url: str, network: Network, seconds: float = CONNECT_SECONDS) -> bool:
+    """Whether a host that has nothing to do with any district answers at all, whatever it says: then our own way out works."""
+    async with Client(network, asyncio.get_running_loop().time() + seconds) as client:
+        answer = await client.send(Phase.CONTROL, "GET", url, target=url, cookies=False)
+    return answer.exchange.status is not None
+
+
 async def _read_capped(response: httpx.Response) -> tuple[Body, Any]:
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):

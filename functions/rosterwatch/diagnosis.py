@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from rosterwatch import evidence, oneroster, rules
+from rosterwatch import entry, evidence, oneroster, rules
 from rosterwatch.calendar import Season, next_term, season
 from rosterwatch.causes import CAUSES, ORDER, Cause, Owner, Severity
 from rosterwatch.district import SecretFault
@@ -17,8 +17,9 @@ from rosterwatch.observation import BodyKind, Collection, CollectionState, Excha
 from rosterwatch.providers import PROVIDERS
 
 SLOW_SECONDS: Final = 10
-CLOCK_SKEW_SECONDS: Final = 300
 EXPIRY_WARNING_DAYS: Final = 30
+#: The cause that says nothing about a district.
+BLIND: Final = "monitor_network"
 SHRUNK_BELOW: Final = 0.9
 SHRUNK_BY_AT_LEAST: Final = 5
 
@@ -96,6 +97,14 @@ def diagnose(seen: Observation | SecretFault, known: Known, *, slow_seconds: flo
     return _conclude(list(_Judge(seen, known, slow_seconds).findings()))
 
 
+def blinded(diagnosis: Diagnosis, known: Known, district: str) -> Diagnosis:
+    """The diagnosis of a visit that failed at the network while the monitor itself could not see: nobody is to be blamed."""
+    first = diagnosis.primary
+    words = (f"The visit itself found: {first.headline} ({first.cause.name})",) if first else ()
+    facts = _Facts({"district": district, "secret": known.secret, "provider": "aeries"})
+    return Diagnosis(Status.UNKNOWN, (Finding(CAUSES[BLIND], facts, words),))
+
+
 def _conclude(findings: list[Finding]) -> Diagnosis:
     findings.sort(key=lambda finding: (-finding.cause.severity, ORDER[finding.cause.name]))
     worst = findings[0].cause if findings else None
@@ -142,6 +151,9 @@ class _Judge:
             secret=known.secret,
             provider=seen.provider,
             product=wording.product,
+            credentials=wording.credentials,
+            either=wording.either,
+            revoked=wording.revoked,
             url=seen.base_url,
             host=seen.host,
             port=str(urlsplit(seen.base_url).port or 443),
@@ -152,7 +164,9 @@ class _Judge:
 
     def findings(self) -> Iterator[Finding]:
         token = self.seen.token
-        if token is None or not token.granted:
+        if token is not None and token.per_request and not token.granted:
+            yield from self._request_findings(token)
+        elif token is None or not token.granted:
             yield self._token_finding()
         else:
             yield from self._collection_findings()
@@ -173,52 +187,40 @@ class _Judge:
         words: list[str] = []
         site_is_up = self.seen.system is not None and self.seen.system.version is not None
         if cause == "token_path_missing":
-            cause = "oneroster_disabled" if site_is_up else "wrong_base_url"
+            roster_is_there = self.seen.site is not None and rules.at_data_root(self.seen.site)
+            cause = "oneroster_disabled" if site_is_up else "token_url_wrong" if roster_is_there else "wrong_base_url"
         elif cause == "token_unclear" and site_is_up and self.known.pair_worked and exchange.body.kind is BodyKind.OBJECT:
             cause = rules.REFUSED  # the address is right, since the site answers there and once gave this pair a token
+        elif cause in ("not_oneroster", "token_unclear") and exchange.body.kind is BodyKind.TEXT and self.seen.systeminfo is None:
+            cause = "token_url_wrong"  # such as "No Campus Application selected"
         if cause == rules.REFUSED:
-            cause, words = self._refusal()
+            cause, words = self._refusal(exchange)
         elif cause == "client_not_allowed" and self.known.pair_worked:
-            words = [self._worked()]
+            words = [entry.worked(self.seen, self.known)]
         site = evidence.site(self.seen) if self.seen.systeminfo is not exchange else None
         attempts = self.seen.token.attempts if self.seen.token else ()
         tried = [evidence.sentence(a.exchange) for a in attempts] or [evidence.sentence(exchange)]
-        return self._finding(cause, exchange, [*words, *tried, *([site] if site else [])])
+        return self._finding(cause, exchange, [*words, *tried, *([site] if site else [])], **self._token_host())
 
-    def _refusal(self) -> tuple[str, list[str]]:
-        """Which kind of refused pair this is: the question that the product exists for."""
-        known = self.known
-        if known.previous_works:
-            return "credentials_rotated_badly", ["The pair stored before this one still works."]
-        if known.pair_worked:
-            return "credentials_revoked", [self._worked(), *self._record_evidence()]
-        if known.looks_like_certificate:
-            return "certificate_in_consumer_field", ["A stored value is 32 letters and digits, the shape of an API Certificate."]
-        words = [
-            "This pair has never worked here." if known.pair_worked is False else "There is no record of this pair ever working."
-        ]
-        changed, worked = known.secret_changed_at, known.pair_worked_at
-        if changed and worked and changed > worked:
-            words.append(
-                f"The secret was changed at {evidence.moment(changed)}, after credentials last worked at "
-                f"{evidence.moment(worked)}: look at the new values first."
-            )
-        return "credentials_wrong", words + self._record_evidence()
+    def _token_host(self) -> dict[str, str]:
+        """The facts that differ where tokens come from another host."""
+        url = self.seen.token_url
+        parts = urlsplit(url) if url else None
+        return {"url": url, "host": parts.hostname or "", "port": str(parts.port or 443)} if url and parts else {}
 
-    def _worked(self) -> str:
-        at = self.known.pair_worked_at
-        return "The same Consumer ID and Secret worked" + (f" at {evidence.moment(at)}." if at else " before.")
+    def _refusal(self, exchange: Exchange) -> tuple[str, list[str]]:
+        refusal = entry.refusal(self.seen, self.known, exchange)
+        return refusal.cause, list(refusal.words)
 
-    def _record_evidence(self) -> list[str]:
-        """The certificate belongs to the same vendor record, so its fate tells whether the record still exists."""
-        if self.seen.certificate is None:
-            return []
-        said = {
-            "api_certificate_wrong": "The API Certificate is refused as well: it seems that the record itself was deleted.",
-            None: "The API Certificate still works: if it belongs to the same record, look at its OneRoster box first.",
-        }
-        word = said.get(rules.at_certificate(self.seen.certificate))
-        return [word] if word else []
+    def _request_findings(self, token: Token) -> Iterator[Finding]:
+        """Where every request proves itself: refused all alike, it is the credentials; anything else is about the data."""
+        exchange = entry.refused_on_each_request(token, self.seen.collections)
+        if exchange is None:
+            yield from self._collection_findings()
+            return
+        cause, words = self._refusal(exchange)
+        asked = [evidence.sentence(c.exchange) for c in self.seen.collections if c.exchange]
+        yield self._finding(cause, exchange, [*words, *asked])
 
     # -- the collections ----------------------------------------------------------------------------------------------------
 
@@ -244,6 +246,8 @@ class _Judge:
         answered = any(c.state in (CollectionState.OK, CollectionState.EMPTY) for c in required)
         if answered and cause in _HOST_WIDE:
             return "collection_failing"
+        if answered and cause == "bearer_refused" and self.seen.token is not None and self.seen.token.per_request:
+            return "permission_missing"  # what opens the rest is no bad signature and no bad token
         return "token_refused_in_part" if answered and cause == "bearer_refused" else cause
 
     def _collection_cause(self, name: str, found: list[Collection], required: list[Collection]) -> Iterator[Finding]:
@@ -291,10 +295,11 @@ class _Judge:
         boxes = dict.fromkeys(permissions[c] for c in names if c in permissions)
         not_asked = "not asked any more" if name in _STOPPING else _NOT_ASKED
         words = [evidence.sentence(c.exchange) if c.exchange else f"GET /{c.name}: {not_asked}" for c in found]
+        scopes = entry.scope_words(self.seen.token) if name in _FORBIDDEN else []
         return self._finding(
             name,
             first,
-            words[:_MOST_EVIDENCE],
+            [*words[:_MOST_EVIDENCE], *scopes],
             names,
             target="/" + names[0],
             collections=_listed(names),
@@ -321,12 +326,17 @@ class _Judge:
             days = max(0, (seen.tls_expires_at - seen.at).days)
             on = seen.tls_expires_at.date().isoformat()
             when = f"in {days} days" if days > 1 else "in 1 day" if days else "today"
-            yield self._finding("certificate_expiring", None, [f"Valid until {on}."], days=when, expires_on=on)
+            host = seen.tls_host or seen.host
+            yield self._finding("certificate_expiring", None, [f"Valid until {on}."], days=when, expires_on=on, host=host)
         offset = self._clock_offset()
-        if offset is not None and abs(offset) > CLOCK_SKEW_SECONDS:
+        if offset is not None and abs(offset) > entry.CLOCK_SKEW_SECONDS and not self._told_of_skew():
             yield self._finding(
                 "clock_skew", None, [f"Its clock is {offset:+.0f} s off ours."], offset=f"{abs(offset) / 60:.0f} minutes"
             )
+
+    def _told_of_skew(self) -> bool:
+        """Whether the clock is already why everything was refused."""
+        return self.seen.signed and not (self.seen.token is not None and self.seen.token.granted)
 
     def _clock_offset(self) -> float | None:
         """As the product itself says, or else as the answers' dates say."""
@@ -350,6 +360,10 @@ class _Judge:
         greedy = [c for c in required if c.records > 1 and not c.malformed]
         if greedy:
             yield self._collections_finding("limit_ignored", greedy)
+        ends = entry.expiry(self.seen)
+        if ends:
+            words = [f"By expires_on in the secret they are good until {ends[1]}."]
+            yield self._finding("credentials_expiring", None, words, ending=ends[0], expires_on=ends[1])
         missing = self.seen.token.scopes_missing if self.seen.token else ()
         if missing:
             yield self._finding("scope_narrowed", None, [], scopes=_listed(tuple(s.rpartition("/")[2] for s in missing)))
@@ -387,6 +401,8 @@ class _Judge:
 
 
 _MOST_EVIDENCE: Final = 12
+# Where a good token is not enough: there the scopes are evidence.
+_FORBIDDEN: Final = frozenset({"permission_missing", "oneroster_not_allowed"})
 _NOT_ASKED: Final = "not asked, since the visit's time was up"
 # After these the visit asks no further: the host wants to be left alone, or believes no token of its own.
 _STOPPING: Final = frozenset({"throttled", "bearer_refused", "token_refused_in_part"})
@@ -396,7 +412,7 @@ _HOST_WIDE: Final = frozenset(rules.BY_FAULT.values()) | {
     "redirected", "redirected_elsewhere", "redirected_to_https",
 }  # fmt: skip
 _URL_CAUSES: Final = frozenset(
-    {"wrong_base_url", "not_oneroster", "login_page", "oneroster_disabled", "token_unclear", "token_missing"}
+    {"wrong_base_url", "not_oneroster", "login_page", "oneroster_disabled", "token_unclear", "token_missing", "token_url_wrong"}
 )
 
 
