@@ -131,6 +131,13 @@ def no_token(case: Case, *, kind: str = "missing") -> Answer:
 
 
 @kind("replace", phase="data")
+def recycled_pool(case: Case) -> Answer:
+    """The application pool is recycled just before this request is answered: with `times=1`, in the middle of a visit."""
+    case.district.admin.recycle_app_pool()
+    return case.honest()
+
+
+@kind("replace", phase="data")
 def bearer_refused(case: Case) -> Answer:
     """401 for a good token; with `times=1` only at first, as after a recycled pool."""
     return json_answer(401, {"Message": "Authorization has been denied for this request."})
