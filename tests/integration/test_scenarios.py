@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rosterwatch.alerts import to_alert
+from rosterwatch.alerts import DIALECTS, Links, Message, render
 from rosterwatch.causes import CAUSES
 from rosterwatch.client import Network
 from rosterwatch.diagnosis import SLOW_SECONDS, Diagnosis, Known, Status, diagnose
@@ -22,6 +22,7 @@ from rosterwatch.district import District as Watched
 from rosterwatch.district import SecretFault, looks_like_certificate, parse_secret
 from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import Change, Lesson, State, Transition, advance
+from rosterwatch.incidents import Fleet, Problem, reconcile
 from rosterwatch.network import Resolver
 from rosterwatch.observation import CollectionState, Observation, Term
 from rosterwatch.probe import probe
@@ -256,27 +257,45 @@ def lesson(text: str, seen: Observation) -> Lesson:
     )
 
 
-def tell(outcome: Outcome) -> tuple[dict[str, Any], str] | None:
-    """The record and the text of the alert, after as many visits as the cause's patience asks for."""
+@dataclass(frozen=True)
+class Told:
+    """What is stored of an opening and what is sent of it, in every dialect."""
+
+    record: dict[str, Any]
+    messages: dict[str, Message]
+
+    @property
+    def text(self) -> str:
+        """What a person reads, without the line breaks."""
+        message = self.messages["text"]
+        return " ".join(f"{message.subject} {message.body}".split())
+
+
+def tell(outcome: Outcome) -> Told | None:
+    """The alert, after as many visits as the cause's patience asks for."""
     if outcome.diagnosis.primary is None:
         return None
+    now = datetime.now(UTC)
     state: State | None = None
     transition: Transition | None = None
     for _ in range(outcome.diagnosis.primary.cause.patience):
         assert transition is None
-        state, transition = advance(state, "springfield", outcome.diagnosis, Lesson(), datetime.now(UTC))
+        state, transition = advance(state, "springfield", outcome.diagnosis, Lesson(), now)
     assert transition is not None
     assert transition.change is Change.OPENED
     record = to_record(transition)
-    alert = to_alert(record, f"rosterwatch check --secret {SECRET}")
-    assert alert is not None
-    return record, f"{alert.subject}\n{alert.text}"
+    cause = outcome.diagnosis.primary.cause.name
+    problem = Problem("springfield", "localhost", cause, now, transition.number, transition.number, record)
+    (incident,) = reconcile([problem], [], Fleet(100, 50), lambda _: False, now).incidents
+    (notice,) = incident.pending
+    links = Links("us-west-2", "rosterwatch-dispatch", "rosterwatch/", "Rosterwatch")
+    return Told(record, {dialect: render(dialect, incident, notice, links) for dialect in DIALECTS})
 
 
 # --- what must hold --------------------------------------------------------------------------------------------------
 
 
-def assert_expected(outcome: Outcome, expected: Expected, alert: tuple[dict[str, Any], str] | None) -> None:
+def assert_expected(outcome: Outcome, expected: Expected, alert: Told | None) -> None:
     diagnosis = outcome.diagnosis
     found = tuple(finding.cause.name for finding in diagnosis.findings)
     told = "\n".join(f"{f.cause.name}: {f.headline} {f.collections} {f.evidence}" for f in diagnosis.findings)
@@ -287,7 +306,7 @@ def assert_expected(outcome: Outcome, expected: Expected, alert: tuple[dict[str,
     assert diagnosis.status.value == expected.status, told
     if expected.collections is not None:
         assert set(diagnosis.findings[0].collections) == set(expected.collections)
-    text = " ".join((alert[1] if alert else told).split())  # a mail's lines end anywhere
+    text = alert.text if alert else told
     for word in expected.words:
         assert word in text
     for word in expected.never:
@@ -307,9 +326,10 @@ def assert_well_behaved(sis: SimulatedSis, scenario: Scenario, expected: Expecte
         assert sis.ledger.strayed(sis.owners) == []
 
 
-def assert_nothing_leaks(sis: SimulatedSis, district: District, outcome: Outcome, alert: tuple[dict[str, Any], str] | None) -> None:
+def assert_nothing_leaks(sis: SimulatedSis, district: District, outcome: Outcome, alert: Told | None) -> None:
     outputs = [repr(outcome.seen), repr(outcome.diagnosis), json.dumps(to_json(outcome.seen, outcome.diagnosis))]
-    outputs += [json.dumps(alert[0]), alert[1]] if alert else []
+    if alert:
+        outputs += [json.dumps(alert.record), *(f"{one.subject}{one.body}{one.attributes}" for one in alert.messages.values())]
     outputs += [finding.headline + "\n".join(finding.next_steps) for finding in outcome.diagnosis.findings]
     everything = "\n".join(outputs)
     planted = list(PLANTED)
