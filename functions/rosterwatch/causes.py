@@ -154,6 +154,7 @@ _CATALOGUE: Final = (
     # -- a site, but not the one we look for ------------------------------------------------------------------------------
     Cause("maintenance", _H, _ADMIN, _TICKET, 3, "{product} at {host} is closed for maintenance", (
         "An update is probably running. If it lasts for more than an hour, ask the district whether {product} was started again.",
+        "@restart",
     )),
     Cause("throttled", _H, _US, _TICKET, 3, "{host} asks us to slow down", (
         "Visit less often (ScheduleExpression), or ask the district which other products poll it. {retry_after}",
@@ -209,8 +210,8 @@ _CATALOGUE: Final = (
         "@reissue",
     )),
     Cause("clock_skew_refused", _H, _ADMIN, _PAGE, 1, "{host} refuses signed requests: its clock is not ours", (
-        "A signature is good for a few minutes only. Let the server at {host} take its time from NTP; the evidence says how far off "
-        "it is.",
+        "A signature is good for a few minutes only. Let the server at {host} take its time from NTP; the evidence says how far "
+        "off it is.",
         "Nothing is wrong with the {credentials} as far as can be seen: change nothing there.",
     )),
     Cause("credentials_expired", _D, _ADMIN, _PAGE, 1, "The {credentials} have expired", (

@@ -13,7 +13,7 @@ from rosterwatch import entry, evidence, oneroster, rules
 from rosterwatch.calendar import Season, next_term, season
 from rosterwatch.causes import CAUSES, ORDER, Cause, Owner, Severity
 from rosterwatch.district import SecretFault
-from rosterwatch.observation import BodyKind, Collection, CollectionState, Exchange, Observation, Term
+from rosterwatch.observation import BodyKind, Collection, CollectionState, Exchange, Observation, Term, Token
 from rosterwatch.providers import PROVIDERS
 
 SLOW_SECONDS: Final = 10
@@ -200,7 +200,7 @@ class _Judge:
         site = evidence.site(self.seen) if self.seen.systeminfo is not exchange else None
         attempts = self.seen.token.attempts if self.seen.token else ()
         tried = [evidence.sentence(a.exchange) for a in attempts] or [evidence.sentence(exchange)]
-        return self._finding(cause, exchange, [*words, *tried, *([site] if site else [])], **self._token_host())
+        return self._finding(cause, exchange, [*words, *tried, *([site] if site else [])], (), **self._token_host())
 
     def _token_host(self) -> dict[str, str]:
         """The facts that differ where tokens come from another host."""

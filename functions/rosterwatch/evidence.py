@@ -65,8 +65,8 @@ def sentence(exchange: Exchange) -> str:
 
 
 def site(observation: Observation) -> str | None:
-    """What systeminfo tells about the site: the one thing that can be asked without a credential."""
-    exchange, system = observation.systeminfo, observation.system
+    """What the site said to a request without credentials: systeminfo, or else the refusal of a collection."""
+    exchange, system = observation.systeminfo or observation.site, observation.system
     if exchange is None:
         return None
     if system is None or system.version is None:

@@ -226,7 +226,8 @@ class Observation:
 
     ``token_url`` is where a token was asked for, if that is at another host than the rest. ``site`` is a look at the data without
     credentials, taken when no token page was found. ``tls_expires_at`` is the earliest end of a TLS certificate that was met, and
-    ``tls_host`` whose it is. ``signed``: requests were signed, which needs clocks that agree. ``expires_on`` is the day on which the credentials end, as the secret says.
+    ``tls_host`` whose it is. ``signed``: requests were signed, which needs clocks that agree. ``expires_on`` is the day on which
+    the credentials end, as the secret says.
     ``starved``: time ran out while waiting for our own turn at the host, so the visit says nothing and must be made again.
     """
 

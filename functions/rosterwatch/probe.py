@@ -89,6 +89,7 @@ class _Visit:
             terms=terms,
             token_url=self._token_url(token),
             site=site,
+            signed=district.auth.signs,
             expires_on=district.expires_on,
         )
         # Our own queue for the host's turns must never be mistaken for the host's slowness.

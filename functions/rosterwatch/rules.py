@@ -131,6 +131,13 @@ def at_collection(collection: Collection) -> str | None:
     return _first(collection.exchange, IN_FRONT, AT_COLLECTION)
 
 
+def at_data_root(exchange: Exchange) -> bool:
+    """Whether an answer without credentials shows that OneRoster is there: refused, or even opened, but not missing."""
+    if exchange.fault is not None or any(test(exchange) for test, _ in IN_FRONT):
+        return False
+    return exchange.status in (401, 403) or (exchange.succeeded and exchange.body.kind is BodyKind.OBJECT)
+
+
 def at_certificate(exchange: Exchange) -> str | None:
     """The cause behind the certificate check; ``None`` if the certificate opened what it should."""
     if exchange.fault is not None or any(test(exchange) for test, _ in IN_FRONT):

@@ -13,7 +13,8 @@ from typing import Final
 class Wording:
     """One product's words. Every tuple is a list of steps, templates over the facts of a finding.
 
-    ``credentials`` is what the pair (or the token) is called, ``revoked`` how it usually comes to be refused overnight.
+    ``credentials`` is what the pair (or the token) is called, ``either`` one of it, ``revoked`` how it usually comes to be refused
+    overnight.
     """
 
     product: str
@@ -24,6 +25,7 @@ class Wording:
     permit: tuple[str, ...]
     find_url: tuple[str, ...]
     credentials: str = "Client ID and Secret"
+    either: str = "Client ID or Secret"
     revoked: str = "deleted, renewed or switched off at the source"
     renew: tuple[str, ...] = ()
     start: tuple[str, ...] = (
@@ -34,6 +36,7 @@ class Wording:
         "Something in front of {product} asks for a Windows login: the API paths must be exempted from it.",
     )
     switch_on: tuple[str, ...] = ("Have OneRoster switched on in {product}.",)
+    terms: tuple[str, ...] = ("Look at the terms of each school in {product}: the dates must be those of the running school year.",)
     school_year: tuple[str, ...] = ("Check that {product} shows the current school year, and that its rollover is finished.",)
 
 
@@ -47,6 +50,7 @@ AERIES: Final = Wording(
     record='3rd party vendor record (for example "Incident IQ")',
     credentials_page="Security > API Security",
     credentials="Consumer ID and Secret",
+    either="Consumer ID or Secret",
     revoked="vendor record deleted, recreated or unticked",
     reissue=(
         'In Aeries open Security > API Security and select the vendor record (for example "Incident IQ"). If it is gone or '
@@ -81,6 +85,7 @@ AERIES: Final = Wording(
         "Then recycle the application pool in IIS; before that the setting has no effect (hosted districts: Aeries support).",
         "If it was enabled all along, the URL may lack its sub-directory: it looks like https://host/aeries or https://host/admin.",
     ),
+    terms=("In Aeries look at School Info > Terms of each school: the dates must be those of the running school year.",),
     school_year=(
         "Check that the default database is the current school year's, and that the New Year Rollover is finished (hosted "
         "districts: Aeries support).",
@@ -121,6 +126,7 @@ CLASSLINK: Final = replace(
     record="application in Roster Server",
     credentials_page="ClassLink Roster Server > Applications",
     credentials="OAuth key and secret",
+    either="OAuth key or secret",
     revoked="the application was removed, or its key and secret were made anew",
     reissue=(
         "In ClassLink Roster Server open Applications and select the application: it must be there and active. Copy its Key and "
@@ -140,6 +146,7 @@ CLASSLINK_PROXY: Final = replace(
     CLASSLINK,
     product="the ClassLink proxy",
     credentials="bearer token",
+    either="bearer token",
     revoked="the application was removed, or its token was made anew",
     reissue=(
         "In ClassLink's developer console select the application and copy its bearer token again.",
@@ -158,7 +165,6 @@ INFINITE_CAMPUS: Final = replace(
     product="Infinite Campus",
     record="OneRoster connection in Digital Learning Applications",
     credentials_page="Digital Learning Applications",
-    credentials="Client ID and Secret",
     revoked="the connection was deleted, made inactive, or has expired",
     reissue=(
         "In Infinite Campus open Digital Learning Applications and the vendor's OneRoster connection: its Status must be Active. "
@@ -191,7 +197,6 @@ POWERSCHOOL: Final = replace(
     product="PowerSchool",
     record="plugin",
     credentials_page="System > System Settings > Plugin Management Configuration > Data Provider Configuration",
-    credentials="Client ID and Secret",
     revoked="the plugin was removed, disabled, or its credentials were regenerated",
     reissue=(
         "In PowerSchool open Plugin Management Configuration, select the plugin, and look whether it is still enabled.",
@@ -220,6 +225,7 @@ SKYWARD: Final = replace(
     record="API credential",
     credentials_page="the page of API credentials",
     credentials="Key and Secret",
+    either="Key or Secret",
     reissue=("In Skyward open the vendor's API credential, look whether it is active, and copy Key and Secret again.", _STORE),
     enable=("In Skyward open the vendor's API credential and switch OneRoster on for it.",),
     permit=("In Skyward open the vendor's API credential and allow it to read: {boxes}.",),
@@ -266,6 +272,7 @@ EDFI: Final = replace(
     record="application of the Ed-Fi API",
     credentials_page="the Ed-Fi admin application",
     credentials="Key and Secret",
+    either="Key or Secret",
     revoked="the application was removed, or its key and secret were reset",
     reissue=(
         "In the Ed-Fi admin application select the vendor's application, and have its Key and Secret shown again or reset.",

@@ -118,6 +118,21 @@ def turned_away(exchange: Exchange, **different: Any) -> Observation:
     return seen(**{"token": refused(exchange), "collections": untested(), **different})
 
 
+def signed_refusal(**facts: Any) -> Observation:
+    """A visit whose signed requests were refused, of which it sent two."""
+    refusal = answer(401, phase=Phase.COLLECTION, **facts)
+    asked = {name: collection(name, CollectionState.DENIED, refusal) for name in oneroster.REQUIRED[:2]}
+    rest = {name: collection(name, CollectionState.UNTESTED) for name in oneroster.REQUIRED[2:] + oneroster.OPTIONAL}
+    return seen(
+        provider="classlink",
+        systeminfo=None,
+        system=None,
+        token=Token((), per_request=True),
+        collections=tuple({**asked, **rest}.values()),
+        signed=True,
+    )
+
+
 def secret_fault(trouble: SecretTrouble, *mistakes: str) -> SecretFault:
     return SecretFault("springfield", trouble, mistakes or ("a mistake",))
 
@@ -156,6 +171,19 @@ CASES: Final[dict[str, tuple[Observation | SecretFault, Known]]] = {
     "credentials_rotated_badly": (_REFUSED, replace(KNOWN, pair_worked=False, previous_works=True)),
     "certificate_in_consumer_field": (_REFUSED, replace(KNOWN, pair_worked=False, looks_like_certificate=True)),
     "credentials_wrong": (_REFUSED, replace(KNOWN, pair_worked=False)),
+    "clock_skew_refused": (signed_refusal(clock_offset=412.0), KNOWN),
+    "credentials_expired": (replace(_REFUSED, expires_on=AT.date() - timedelta(days=1)), KNOWN),
+    "credentials_expiring": (seen(expires_on=AT.date() + timedelta(days=14)), KNOWN),
+    "token_url_wrong": (
+        turned_away(
+            answer(404, BodyKind.HTML),
+            provider="generic_1_1",
+            systeminfo=None,
+            system=None,
+            site=answer(401, phase=Phase.COLLECTION),
+        ),
+        KNOWN,
+    ),
     "client_not_allowed": (turned_away(answer(400, oauth("unauthorized_client"))), KNOWN),
     "scope_refused": (turned_away(answer(400, oauth("invalid_scope"))), KNOWN),
     "our_bad_request": (turned_away(answer(400, oauth("unsupported_grant_type"))), KNOWN),

@@ -15,7 +15,20 @@ import rosterwatch
 PACKAGE = Path(rosterwatch.__file__).parent
 HANDLERS = {path.stem for path in PACKAGE.parent.glob("*.py")}
 MODULES = {path.stem: path for path in PACKAGE.glob("*.py")}
-PURE = {"address", "alerts", "body", "calendar", "causes", "diagnosis", "district", "evidence", "fields", "fingerprint", "health"}
+PURE = {
+    "address",
+    "alerts",
+    "body",
+    "calendar",
+    "causes",
+    "diagnosis",
+    "district",
+    "entry",
+    "evidence",
+    "fields",
+    "fingerprint",
+    "health",
+}
 PURE |= {"observation", "oneroster", "providers", "record", "report", "rules", "wording"}
 HTTP = {"httpx", "httpcore", "h2", "anyio", "socket", "ssl"}
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from rosterwatch import diagnosis, rules
+from rosterwatch import diagnosis, entry, rules
 from rosterwatch.alerts import SUBJECT_LENGTH
 from rosterwatch.causes import CAUSES, ORDER, Cause, Owner, Scope
 from rosterwatch.district import SecretTrouble
-from rosterwatch.providers import PROVIDERS, Wording
+from rosterwatch.providers import PROVIDERS
+from rosterwatch.wording import Wording
 from tests.unit.observations import CASES, diagnosis_of
 
 # What the catalogue knows and a diagnosis of one visit does not name, and why.
@@ -18,9 +19,21 @@ NOT_DIAGNOSED = {"monitor_network": "one visit cannot tell our own network from 
 
 # The facts that a template may hold, by where they come from.
 EVERY_VISIT = {"district", "secret", "provider", "product", "url", "host", "port", "version", "database_year", "seconds"}
+EVERY_VISIT |= {"credentials", "either", "revoked"}
 FACTS_OF_A_SECRET = {"district", "secret", "mistake", "mistakes"}
 FACTS_OF_COLLECTIONS = {"collections", "boxes", "envelope", "target", "status"}
-FACTS_OF_ONE_CAUSE = {"location", "retry_after", "days", "expires_on", "offset", "scopes", "term_begins", "status", "target"}
+FACTS_OF_ONE_CAUSE = {
+    "location",
+    "retry_after",
+    "days",
+    "expires_on",
+    "offset",
+    "scopes",
+    "term_begins",
+    "status",
+    "target",
+    "ending",
+}
 
 
 def placeholders(text: str) -> set[str]:
@@ -46,7 +59,7 @@ def test_every_name_that_a_diagnosis_can_give_is_in_the_catalogue() -> None:
     tables = (rules.IN_FRONT, rules.AT_TOKEN, rules.AT_COLLECTION, rules.AT_CERTIFICATE)
     named = {cause for table in tables for _, cause in table} | set(rules.BY_FAULT.values()) | {t.value for t in SecretTrouble}
     assert named - set(CAUSES) == {rules.REFUSED, "token_path_missing"}
-    source = inspect.getsource(rules) + inspect.getsource(diagnosis)
+    source = inspect.getsource(rules) + inspect.getsource(diagnosis) + inspect.getsource(entry)
     assert not [name for name in set(CAUSES) - named - set(NOT_DIAGNOSED) if f'"{name}"' not in source]
 
 
