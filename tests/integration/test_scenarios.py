@@ -58,7 +58,6 @@ ONLY_OURS = {
 NOT_SEEN = {
     50: "the visit sends no query that a signature could stumble over",
     54: "what Incident IQ itself has stored is not on the district's server",
-    55: "Infinite Campus",
 }
 ROWS = range(1, 58)
 
@@ -148,7 +147,7 @@ def secret_text(district: District, changes: dict[str, Any], stored: dict[str, s
     """The secret as it is stored, by default all that the administrator once handed over."""
     if "text" in changes:
         return str(changes["text"])
-    host = district.host
+    host, today = district.host, datetime.now(UTC).date()
     assert host is not None
     facts = {
         **stored,
@@ -157,6 +156,8 @@ def secret_text(district: District, changes: dict[str, Any], stored: dict[str, s
         "path": district.base_path,
         "consumer_secret_cut": stored["consumer_secret"][:-1],
         "certificate_in_capitals": stored["api_certificate"].upper(),
+        "yesterday": (today - timedelta(days=1)).isoformat(),
+        "in_ten_days": (today + timedelta(days=10)).isoformat(),
         **{f"new_{name}": value for name, value in (district.credentials if district.records else {}).items()},
     }
     changed = {name: value.format_map(facts) if isinstance(value, str) else value for name, value in changes.items()}
