@@ -85,7 +85,7 @@ _CATALOGUE: Final = (
     )),
     Cause("address_not_allowed", _O, _US, _PAGE, 1, "{host} has only private or reserved addresses, which may not be visited", (
         "If the district's server really is inside your own network, deploy with AllowPrivateAddresses=true and in subnets that "
-        "reach it.",
+        "reach it (rosterwatch check: --allow-private).",
         "If not, the name {host} is wrong, or its DNS entry leaks an internal address: ask the district for the public URL.",
     )),
     # -- the way to the host ----------------------------------------------------------------------------------------------
@@ -254,7 +254,8 @@ _CATALOGUE: Final = (
         "for sticky sessions.",
         "@restart",
     )),
-    Cause("token_refused_in_part", _D, _ADMIN, _PAGE, 2, "{product} refuses its own token for {collections}, and takes it for the rest", (
+    Cause("token_refused_in_part", _D, _ADMIN, _PAGE, 2,
+          "{product} refuses its own token for {collections}, and takes it for the rest", (
         "If it is the same at every visit, the permission is missing, which some servers tell with a 401.",
         "@permit",
         "If it changes from visit to visit, several servers behind a load balancer do not share tokens: ask for a URL that is not "

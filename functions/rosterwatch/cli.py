@@ -82,11 +82,11 @@ def check(
         if url or consumer_id or consumer_secret_file or provider:
             raise click.UsageError("--secret stands alone: base_url, consumer_id, consumer_secret and provider are fields in it.")
         name, text = secret_file.stem if str(secret_file) != "-" else "standard input", read_text(secret_file)
-        called = str(secret_file)
+        called = "from standard input" if str(secret_file) == "-" else str(secret_file)
     else:
         if not url or not consumer_id:
             raise click.UsageError("Give --url and --consumer-id, or --secret FILE.json.")
-        name, called = url, "where the credentials are stored"
+        name, called = url, "of this district"
         text = _as_secret(url, consumer_id, _consumer_secret(consumer_secret_file), provider)
     district = parse_secret(name, text, allow_http=allow_http)
     seen: Observation | SecretFault
