@@ -5,7 +5,7 @@ Sources: reference 1.2 (addresses), 1.4 (permissions), 1.6 (shapes), 1.7 (what c
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.sis import oneroster
 from tests.sis.admin import BOXES_FOR
@@ -36,6 +36,9 @@ class Aeries:
     @property
     def name(self) -> str:
         return f"aeries {self.generation}"
+
+    def credentials(self, district: "District") -> dict[str, Any]:
+        return {"base_url": district.base_url, **district.record.credentials}
 
     def place(self, path: str) -> Place:
         if path in TOKEN_PATHS:

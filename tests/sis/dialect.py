@@ -4,7 +4,7 @@ A dialect is stateless. What must be remembered (records, tokens, calendar) belo
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tests.sis.exchange import Answer, Request
 
@@ -42,6 +42,9 @@ class Dialect(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    def credentials(self, district: "District") -> dict[str, Any]:
+        """What the administrator hands over: the fields of the district's secret."""
 
     def place(self, path: str) -> Place:
         """Say what a path below the district's base is for."""

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.sis.admin import Admin, VendorRecord
 from tests.sis.dialect import Dialect, Place
@@ -33,6 +33,7 @@ class Settings:
     total_count: bool = True  # send X-Total-Count
     largest_page: int = 10_000
     strict_parameters: bool = True
+    clock_ahead: float = 0.0  # seconds that the server's clock is ahead of ours: its Date header, and how it judges signatures
     api_root: bool = True  # False: the v5 API is not under this base path (404)
 
     @property
@@ -68,6 +69,7 @@ class Node:
     def forget(self) -> None:
         self.tokens: dict[str, Grant] = {}
         self.codes: dict[str, tuple[VendorRecord, float]] = {}
+        self.nonces: set[tuple[str, str]] = set()
         self.sessions: frozenset[str] = frozenset()
 
 
@@ -108,9 +110,9 @@ class District:
         return f"{self.origin}{self.base_path}"
 
     @property
-    def credentials(self) -> dict[str, str]:
-        """What the administrator hands over: base_url, consumer_id, consumer_secret, api_certificate."""
-        return {"base_url": self.base_url, **self.record.credentials}
+    def credentials(self) -> dict[str, Any]:
+        """What the administrator hands over: base_url, consumer_id, consumer_secret, api_certificate, or what the product has."""
+        return self.dialect.credentials(self)
 
     def fail(self, fault: Fault | str, /, **parameters: object) -> Fault:
         """Break something, by a fault or by its name and parameters. Faults of the wire fall upon the whole host."""
