@@ -299,14 +299,18 @@ class _Judge:
         return self._finding(
             name,
             first,
-            [*words[:_MOST_EVIDENCE], *scopes],
+            [*evidence.alike(words), *scopes],
             names,
             target="/" + names[0],
-            collections=_listed(names),
+            collections="every collection" if self._is_all(names) else _listed(names),
             boxes=", ".join(boxes) or "the collections above",
             envelope=(found[0].envelope or oneroster.ENVELOPES[names[0]]),
             **facts,
         )
+
+    def _is_all(self, names: tuple[str, ...]) -> bool:
+        """Whether these are so many that naming them would say less than "every"."""
+        return len(names) > _MOST_NAMED and names == tuple(c.name for c in self.seen.collections if c.required)
 
     # -- besides ------------------------------------------------------------------------------------------------------------
 
@@ -400,7 +404,7 @@ class _Judge:
         return Finding(CAUSES[name], _Facts({**self.facts, **own}), tuple(told), concerned)
 
 
-_MOST_EVIDENCE: Final = 12
+_MOST_NAMED: Final = 4
 # Where a good token is not enough: there the scopes are evidence.
 _FORBIDDEN: Final = frozenset({"permission_missing", "oneroster_not_allowed"})
 _NOT_ASKED: Final = "not asked, since the visit's time was up"

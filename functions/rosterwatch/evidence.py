@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -38,6 +40,8 @@ _KIND_WORDS: Final = {
     BodyKind.OVERSIZE: "a body over the limit of 1 MiB",
     BodyKind.ENCODED: "a compressed body",
 }
+_TIME_TAKEN: Final = re.compile(r", after \d+ ms$")
+_MANY_ALIKE: Final = 4
 _METHODS: Final = {Phase.TOKEN: "POST"}
 
 
@@ -62,6 +66,17 @@ def sentence(exchange: Exchange) -> str:
         words.append(f"to be retried after {exchange.retry_after:.0f} s")
     words.append(f"after {exchange.milliseconds} ms")
     return f"{name}: {', '.join(words)}"
+
+
+def alike(lines: Sequence[str]) -> list[str]:
+    """The lines, with those that say the same of many targets told once: ``GET /orgs: 403, JSON, after 6 ms; 9 more alike``."""
+    groups: dict[str, list[str]] = {}
+    for line in lines:
+        groups.setdefault(_TIME_TAKEN.sub("", line.partition(": ")[2]), []).append(line)
+    told: list[str] = []
+    for group in groups.values():
+        told += group if len(group) < _MANY_ALIKE else [f"{group[0]}; {len(group) - 1} more alike"]
+    return told
 
 
 def site(observation: Observation) -> str | None:

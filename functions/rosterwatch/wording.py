@@ -83,7 +83,8 @@ AERIES: Final = Wording(
     switch_on=(
         "In Aeries, at district level: School Info > School Options > Edit > OneRoster Settings > Enable.",
         "Then recycle the application pool in IIS; before that the setting has no effect (hosted districts: Aeries support).",
-        "If it was enabled all along, the URL may lack its sub-directory: it looks like https://host/aeries or https://host/admin.",
+        "If it was enabled all along, look at base_url, which ends in one sub-directory (https://host/aeries or "
+        "https://host/admin), and at token_url, if the secret names one.",
     ),
     terms=("In Aeries look at School Info > Terms of each school: the dates must be those of the running school year.",),
     school_year=(

@@ -56,3 +56,11 @@ def test_what_the_site_tells_without_a_credential() -> None:
 
 def test_a_moment_names_its_zone() -> None:
     assert evidence.moment(datetime(2026, 9, 1, 4, 5, 6, tzinfo=UTC)) == "2026-09-01 04:05 UTC"
+
+
+def test_what_is_the_same_of_many_targets_is_told_once() -> None:
+    lines = [f"GET /{name}: 403, JSON, after {n} ms" for n, name in enumerate(("orgs", "users", "terms", "courses", "classes"))]
+    different = ["GET /students: 500, an HTML page (crash), after 3 ms", "GET /teachers: 404, JSON, after 4 ms"]
+    assert evidence.alike([*lines, *different]) == ["GET /orgs: 403, JSON, after 0 ms; 4 more alike", *different]
+    assert evidence.alike(lines[:3]) == lines[:3]
+    assert evidence.alike([]) == []
