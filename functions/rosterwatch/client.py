@@ -292,12 +292,15 @@ def _redirect(url: str, status: int, location: str | None) -> Redirect | None:
     try:
         here, there = urlsplit(url), urlsplit(urljoin(url, location))
         host = there.hostname
+        # Another port of the same host is another place, unless it is where the same host speaks https.
+        to_https = here.scheme == "http" and there.scheme == "https"
+        same_host = host == here.hostname and (there.port == here.port or to_https)
     except ValueError:
         return Redirect(None, same_host=False, to_https=False, to_login=False)
     shown = host if host and len(host) < 254 and all(c.isalnum() or c in ".-:" for c in host) else None
     return Redirect(
         shown,
-        same_host=host == here.hostname,
-        to_https=here.scheme == "http" and there.scheme == "https",
+        same_host=same_host,
+        to_https=to_https,
         to_login=any(word in (there.path + "?" + there.query).lower() for word in _LOGIN_WORDS),
     )

@@ -177,11 +177,12 @@ class Token:
 
     @property
     def decisive(self) -> Exchange | None:
-        """The exchange that says most about a refusal: an OAuth verdict beats another refusal, and that a missing page."""
+        """The exchange that says most about a refusal: an OAuth verdict beats another refusal, and anything a missing page."""
         refused = [a.exchange for a in self.attempts if not a.granted]
         verdicts = [exchange for exchange in refused if exchange.body.dialect is Dialect.OAUTH]
         answers = [exchange for exchange in refused if exchange.status in (400, 401, 403)]
-        return next(iter([*verdicts, *answers, *refused]), None)
+        others = [exchange for exchange in refused if exchange.status not in (404, 405, 410)]
+        return next(iter([*verdicts, *answers, *others, *refused]), None)
 
 
 class CollectionState(enum.StrEnum):

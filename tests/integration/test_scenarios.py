@@ -24,12 +24,13 @@ from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import Change, Lesson, State, Transition, advance
 from rosterwatch.incidents import Fleet, Problem, reconcile
 from rosterwatch.network import Resolver
-from rosterwatch.observation import CollectionState, Observation, Term
+from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.probe import probe
+from rosterwatch.providers import PROVIDERS
 from rosterwatch.record import to_record
 from rosterwatch.report import to_json
 from tests.scenarios.scenario import Expected, Scenario, Visit, scenarios
-from tests.sis import PLANTED, Aeries, District, Fault, SimulatedSis
+from tests.sis import PLANTED, PRODUCTS, Aeries, District, Fault, SimulatedSis
 from tests.sis.school_year import CALENDARS, Calendar
 
 pytestmark = pytest.mark.integration
@@ -72,10 +73,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Past:
-    """What is left of a healthy past: the state, the calendar, and what was stored as the secret."""
+    """What is left of a healthy past: the state, and what was stored as the secret."""
 
     state: State
-    terms: tuple[Term, ...]
     stored: dict[str, str] = field(repr=False)
 
 
@@ -120,7 +120,8 @@ def settle(sis: SimulatedSis, name: str, scenario: Scenario) -> District:
     """A district as it was before anything happened."""
     told = dict(scenario.district)
     settings = told.pop("settings", {})
-    dialect = Aeries(told.pop("dialect", "v4"))
+    wanted = told.pop("dialect", "v4")
+    dialect = PRODUCTS[wanted] if wanted in PRODUCTS else Aeries(wanted)
     district = sis.add_district(name, dialect=dialect, **told)
     district.admin.change_settings(**settings)
     return district
@@ -154,8 +155,8 @@ def secret_text(district: District, changes: dict[str, Any], stored: dict[str, s
         "origin": district.origin,
         "plain_origin": host.plain_origin,
         "path": district.base_path,
-        "consumer_secret_cut": stored["consumer_secret"][:-1],
-        "certificate_in_capitals": stored["api_certificate"].upper(),
+        "consumer_secret_cut": stored.get("consumer_secret", "")[:-1],
+        "certificate_in_capitals": stored.get("api_certificate", "").upper(),
         "yesterday": (today - timedelta(days=1)).isoformat(),
         "in_ten_days": (today + timedelta(days=10)).isoformat(),
         **{f"new_{name}": value for name, value in (district.credentials if district.records else {}).items()},
@@ -175,7 +176,7 @@ def remember(sis: SimulatedSis, district: District, scenario: Scenario) -> Past:
     assert outcome.diagnosis.status is Status.HEALTHY, [finding.headline for finding in outcome.diagnosis.findings]
     assert isinstance(outcome.seen, Observation)
     state, _ = advance(None, district.name, outcome.diagnosis, lesson(text, outcome.seen), outcome.seen.at)
-    return Past(state, outcome.seen.terms, district.credentials)
+    return Past(state, district.credentials)
 
 
 # --- the visit -------------------------------------------------------------------------------------------------------
@@ -242,7 +243,7 @@ def knowledge(district: Watched, past: Past | None) -> Known:
         pair_worked=same_pair(state.pair, fingerprint(KEY, district.credentials)),
         pair_worked_at=state.pair_worked_at,
         baseline=state.baseline,
-        terms=past.terms,
+        terms=state.terms,
     )
 
 
@@ -255,6 +256,7 @@ def lesson(text: str, seen: Observation) -> Lesson:
         dialect=seen.token.dialect if seen.token else None,
         host=seen.host,
         totals={c.name: c.total for c in seen.collections if c.state is CollectionState.OK and c.total is not None},
+        terms=seen.terms,
     )
 
 
@@ -357,6 +359,16 @@ def test_every_row_of_the_table_of_failure_modes_has_a_scenario_or_a_reason() ->
     covered = {row for one in SCENARIOS for row in one.rows}
     assert covered | set(NOT_SEEN) == set(ROWS)
     assert covered.isdisjoint(NOT_SEEN)
+
+
+def test_every_provider_has_a_scenario_in_which_it_is_healthy_and_one_in_which_it_breaks() -> None:
+    def provider(one: Scenario) -> str:
+        product = PRODUCTS.get(one.district.get("dialect", ""))
+        return product.provider if product else "aeries"
+
+    healthy = {provider(one) for one in SCENARIOS if one.expect.cause == "healthy"}
+    broken = {provider(one) for one in SCENARIOS if one.expect.cause != "healthy"}
+    assert healthy == broken == set(PROVIDERS)
 
 
 def test_there_are_at_least_75_scenarios_and_each_tells_its_story() -> None:

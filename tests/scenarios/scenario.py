@@ -6,7 +6,7 @@ A file may hold, all of it data:
     story       what happened, in a sentence
     past        `none` or `healthy`; without it the scenario runs both ways, and the past must not change the answer
                 unless `[after_past]` says how
-    [district]  how the district is all along: `dialect`, `students`, `settings`
+    [district]  how the district is all along: `dialect` (of Aeries, or a name of `tests.sis.PRODUCTS`), `students`, `settings`
     [before]    the time of the healthy past, if it matters: `at`, `calendar`, `secret`
     admin       what the administrator did: lists of a verb of `tests.sis.admin.Admin`, its arguments and a table of options
     calendar    the school year, as a name of `tests.sis.school_year.CALENDARS` or as dates
