@@ -30,6 +30,12 @@ SETTINGS: dict[str, Callable[[dict[str, str]], object]] = {
     "SendAlerts": settings.alert_settings,
 }
 
+# Read where they are: Lambda sets the one, and there is no dashboard yet to name in the other.
+NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "ROSTERWATCH_DASHBOARD"}
+
+# One topic for each dialect in which an alert is told.
+ALERT_TOPICS = ["AlertTopic", "AlertCardTopic", "AlertAlarmTopic", "AlertEventTopic"]
+
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 each_queue = pytest.mark.parametrize("name", QUEUES)
 
@@ -116,7 +122,7 @@ def test_a_function_gets_the_settings_that_it_reads_and_no_others(name: str) -> 
     variables = Asked(environment(name))
     SETTINGS[name](variables)
     ours = {variable for variable in variables if variable.startswith("ROSTERWATCH_")}
-    assert ours == variables.asked
+    assert ours == variables.asked - NOT_FROM_THE_TEMPLATE
 
 
 @each_function
@@ -175,10 +181,18 @@ def test_the_schedule_tries_again_and_keeps_what_it_could_not_deliver() -> None:
     assert schedule["ScheduleExpression"] == {"Ref": "ScheduleExpression"}
     assert schedule["RetryPolicy"]["MaximumRetryAttempts"] > 0
     assert 60 <= schedule["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
+
+
+@pytest.mark.parametrize(("function", "role"), [("DispatchDistricts", "ScheduleRole"), ("SendAlerts", "ClockRole")])
+def test_every_schedule_keeps_what_it_could_not_deliver_under_a_role_that_can_do_nothing_else(function: str, role: str) -> None:
+    schedule = source(function, "ScheduleV2")
+    assert schedule["RetryPolicy"].keys() == {"MaximumEventAgeInSeconds", "MaximumRetryAttempts"}
     assert schedule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "UndeliveredTriggers.Arn"}}
-    assert schedule["RoleArn"] == {"Fn::GetAtt": "ScheduleRole.Arn"}
-    assert allowed("ScheduleRole", "lambda:InvokeFunction") == [{"Fn::GetAtt": "DispatchDistricts.Arn"}]
-    assert allowed("ScheduleRole", "sqs:SendMessage") == [{"Fn::GetAtt": "UndeliveredTriggers.Arn"}]
+    assert schedule["RoleArn"] == {"Fn::GetAtt": f"{role}.Arn"}
+    assert [(statement["Action"], statement["Resource"]) for statement in statements(role)] == [
+        ("lambda:InvokeFunction", {"Fn::GetAtt": f"{function}.Arn"}),
+        ("sqs:SendMessage", {"Fn::GetAtt": "UndeliveredTriggers.Arn"}),
+    ]
 
 
 def test_the_schedule_sends_the_event_that_is_tested() -> None:
@@ -196,10 +210,11 @@ def test_a_changed_secret_under_the_prefix_dispatches_at_once() -> None:
     assert rule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "UndeliveredTriggers.Arn"}}
 
 
-def test_what_lambda_accepted_and_could_not_run_is_kept_with_the_undelivered_triggers() -> None:
-    config = FUNCTIONS["DispatchDistricts"]["EventInvokeConfig"]
+@pytest.mark.parametrize("function", ["DispatchDistricts", "SendAlerts"])
+def test_what_lambda_accepted_and_could_not_run_is_kept_with_the_undelivered_triggers(function: str) -> None:
+    config = FUNCTIONS[function]["EventInvokeConfig"]
     assert config["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": {"Fn::GetAtt": "UndeliveredTriggers.Arn"}}
-    assert {"Fn::GetAtt": "UndeliveredTriggers.Arn"} in allowed("DispatchDistrictsRole", "sqs:SendMessage")
+    assert {"Fn::GetAtt": "UndeliveredTriggers.Arn"} in allowed(f"{function}Role", "sqs:SendMessage")
 
 
 # -- the stream --------------------------------------------------------------------------------------------------------
@@ -215,7 +230,7 @@ def test_the_stream_outlives_an_hour_of_refusals_and_then_gives_way() -> None:
     assert stream["BisectBatchOnFunctionError"] is True
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert stream["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": {"Fn::GetAtt": "UnsentAlerts.Arn"}}
-    assert allowed("SendAlertsRole", "sqs:SendMessage") == [{"Fn::GetAtt": "UnsentAlerts.Arn"}]
+    assert {"Fn::GetAtt": "UnsentAlerts.Arn"} in allowed("SendAlertsRole", "sqs:SendMessage")
 
 
 def matches(pattern: dict[str, Any], record: Any) -> bool:
@@ -298,8 +313,8 @@ def test_the_fingerprint_key_can_never_be_taken_for_a_district() -> None:
     assert key["GenerateSecretString"]["PasswordLength"] == 64
 
 
-def test_only_send_alerts_publishes_and_only_to_the_alert_topic() -> None:
-    assert allowed("SendAlertsRole", "sns:Publish") == [{"Ref": "AlertTopic"}]
+def test_only_send_alerts_publishes_and_only_to_the_topics_of_alerts() -> None:
+    assert allowed("SendAlertsRole", "sns:Publish") == [{"Ref": name} for name in ALERT_TOPICS]
     assert not [name for name in ROLES if name != "SendAlertsRole" and allowed(name, "sns:Publish")]
 
 
@@ -336,11 +351,8 @@ def test_every_topic_refuses_plain_http_and_names_who_may_publish(name: str) -> 
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     [allow] = allows
-    publishers = {
-        "AlertTopic": {"AWS": {"Fn::GetAtt": "SendAlertsRole.Arn"}},
-        "OpsTopic": {"Service": "cloudwatch.amazonaws.com"},
-    }
-    assert allow["Principal"] == publishers[name]
+    publishers = {topic: {"AWS": {"Fn::GetAtt": "SendAlertsRole.Arn"}} for topic in ALERT_TOPICS}
+    assert allow["Principal"] == (publishers | {"OpsTopic": {"Service": "cloudwatch.amazonaws.com"}})[name]
 
 
 def test_cloudwatch_can_publish_to_the_ops_topic_because_its_key_is_not_one_that_cloudwatch_may_not_use() -> None:
@@ -348,10 +360,11 @@ def test_cloudwatch_can_publish_to_the_ops_topic_because_its_key_is_not_one_that
 
 
 def test_mail_that_cannot_be_delivered_is_kept() -> None:
-    for subscription in template_file.resources(TEMPLATE, "AWS::SNS::Subscription").values():
+    subscriptions = template_file.resources(TEMPLATE, "AWS::SNS::Subscription").values()
+    for subscription in subscriptions:
         assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": {"Fn::GetAtt": "UndeliveredMail.Arn"}}
     [allow] = [s for s in resource_statements("AWS::SQS::QueuePolicy", "Queues", "UndeliveredMail") if s["Effect"] == "Allow"]
-    assert allow["Condition"]["ArnEquals"]["aws:SourceArn"] == [{"Ref": name} for name in TOPICS]
+    assert allow["Condition"]["ArnEquals"]["aws:SourceArn"] == [one["TopicArn"] for one in subscriptions]
 
 
 # -- who watches the monitor -------------------------------------------------------------------------------------------
@@ -377,7 +390,7 @@ def test_every_function_has_alarms_on_errors_and_throttles(metric: str) -> None:
 
 def test_late_and_undelivered_alerts_have_alarms() -> None:
     assert watched("AWS/Lambda", "IteratorAge") == [{"Ref": "SendAlerts"}]
-    assert watched("AWS/SNS", "NumberOfNotificationsFailed") == [{"Fn::GetAtt": "AlertTopic.TopicName"}]
+    assert watched("AWS/SNS", "NumberOfNotificationsFailed") == [{"Fn::GetAtt": f"{name}.TopicName"} for name in ALERT_TOPICS]
 
 
 @pytest.mark.parametrize("name", ALARMS)
