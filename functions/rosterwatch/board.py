@@ -46,25 +46,38 @@ class Board:
     majority: bool = False
 
 
-def problem_item(state: State, transition: Transition) -> dict[str, Any] | None:
-    """The item that tells the incidents of a transition; ``None`` for a district that was healthy from the beginning."""
+def problem_action(table: str, state: State, transition: Transition) -> dict[str, Any] | None:
+    """What a transition's write does to the district's problem; ``None`` for a district that was healthy from the beginning.
+
+    A recovery keeps what was last told of the problem: if nobody has looked at it yet, it is all that can be told.
+    """
     if transition.change is Change.FIRST_SEEN:
         return None
     recovered = transition.change is Change.RESOLVED
     document = {
         "host": state.host,
         "cause": transition.before_cause if recovered else state.cause,
-        "since": (transition.opened_at or transition.at).isoformat() if recovered else transition.since.isoformat(),
-        "number": transition.number,
+        "since": ((transition.opened_at if recovered else None) or transition.since).isoformat(),
         "opening": transition.incident,
         "record": to_record(transition),
-        "recovered_at": transition.at.isoformat() if recovered else None,
     }
+    key, shape, number = _key("problem", state.district), {"N": str(SHAPE)}, {"N": str(transition.number)}
+    if not recovered:
+        item = {**key, "shape": shape, "number": number, "problem": {"S": json.dumps(document)}}
+        return {"Put": {"TableName": table, "Item": item}}
     return {
-        **_key("problem", state.district),
-        "shape": {"N": str(SHAPE)},
-        "number": {"N": str(transition.number)},
-        "problem": {"S": json.dumps(document)},
+        "Update": {
+            "TableName": table,
+            "Key": key,
+            "UpdateExpression": "SET problem = if_not_exists(problem, :problem), recovered_at = :at, #number = :number, shape = :shape",
+            "ExpressionAttributeNames": {"#number": "number"},
+            "ExpressionAttributeValues": {
+                ":problem": {"S": json.dumps(document)},
+                ":at": {"S": transition.at.isoformat()},
+                ":number": number,
+                ":shape": shape,
+            },
+        }
     }
 
 
@@ -146,6 +159,45 @@ class BoardStore:
         document = json.dumps({"districts": districts, "hosts": hosts})
         self._client.put_item(TableName=self._table, Item={**_key("monitor", "fleet"), "fleet": {"S": document}})
 
+    def problem(self, district: str) -> Problem | None:
+        """What is wrong with one district, as it was last told."""
+        item = self._client.get_item(TableName=self._table, Key=_key("problem", district), ConsistentRead=True).get("Item")
+        return _problem(item) if item and int(item["shape"]["N"]) <= SHAPE else None
+
+    def mute(self, mute: Mute) -> None:
+        """Silence a target until a time; what it was muted for before is replaced."""
+        document = {"until": mute.until.isoformat(), "reason": mute.reason, "by": mute.by}
+        self._put(_key("mute", mute.target), mute=json.dumps(document), expires_at=mute.until)
+
+    def mute_again(self, window: Window) -> None:
+        """Silence a target in a window that comes back; one of the same name is replaced."""
+        document = {
+            "target": window.target,
+            "days": list(window.days),
+            "start": window.start.isoformat("minutes"),
+            "duration_minutes": round(window.duration / timedelta(minutes=1)),
+            "zone": window.zone,
+            "reason": window.reason,
+        }
+        self._put(_key("mute#window", window.name), window=json.dumps(document))
+
+    def unmute(self, target: str) -> bool:
+        """End a target's mute. False: there was none."""
+        return self._delete(_key("mute", target))
+
+    def remove_window(self, name: str) -> bool:
+        """Remove a window by its name. False: there was none."""
+        return self._delete(_key("mute#window", name))
+
+    def _put(self, key: dict[str, Any], *, expires_at: datetime | None = None, **texts: str) -> None:
+        item = key | {"shape": {"N": str(SHAPE)}} | {name: {"S": text} for name, text in texts.items()}
+        if expires_at is not None:
+            item["expires_at"] = {"N": str(int(expires_at.timestamp()))}
+        self._client.put_item(TableName=self._table, Item=item)
+
+    def _delete(self, key: dict[str, Any]) -> bool:
+        return "Attributes" in self._client.delete_item(TableName=self._table, Key=key, ReturnValues="ALL_OLD")
+
     def _query(self, pk: str) -> list[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
@@ -214,10 +266,10 @@ def _problem(item: Mapping[str, Any]) -> Problem:
         host=document["host"],
         cause=document["cause"],
         since=datetime.fromisoformat(document["since"]),
-        number=document["number"],
+        number=int(item["number"]["N"]),
         opening=document["opening"],
         record=document["record"],
-        recovered_at=_time(document["recovered_at"]),
+        recovered_at=_time(item.get("recovered_at", {}).get("S")),
     )
 
 

@@ -140,7 +140,7 @@ def main() -> NoReturn:
         code = rosterwatch_command(standalone_mode=False) or EXIT_HEALTHY
     except click.ClickException as error:
         error.show()
-        code = error.exit_code if isinstance(error, EndError) else EXIT_USAGE
+        code = error.code if isinstance(error, EndError) else EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted. Nothing was changed.", err=True)
         _leave(EXIT_INTERRUPTED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -69,6 +69,33 @@ class SecretStore:
             return _value(district, self._client.get_secret_value(SecretId=self.name_of(district), VersionStage=stage))
         except ClientError as error:
             return _fault(district, error.response.get("Error", {}).get("Code", ""), error)
+
+    def exists(self, district: str) -> bool | None:
+        """Whether a district has a secret; ``None``: it has one that is scheduled for deletion."""
+        try:
+            answer = self._client.describe_secret(SecretId=self.name_of(district))
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
+                return False
+            raise
+        return True if answer.get("DeletedDate") is None else None
+
+    def create(self, district: str, text: str, tags: Mapping[str, str]) -> None:
+        """Store a new district's secret."""
+        self._client.create_secret(
+            Name=self.name_of(district),
+            Description="OneRoster credentials of a district, watched by Rosterwatch.",
+            SecretString=text,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+
+    def replace(self, district: str, text: str) -> None:
+        """Store a new version of a district's secret."""
+        self._client.put_secret_value(SecretId=self.name_of(district), SecretString=text)
+
+    def delete(self, district: str, days: int) -> None:
+        """Have a district's secret deleted after ``days`` days, within which it can be restored."""
+        self._client.delete_secret(SecretId=self.name_of(district), RecoveryWindowInDays=days)
 
     def _read_batch(self, districts: list[str]) -> dict[str, SecretValue | SecretFault]:
         try:

@@ -12,14 +12,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from rosterwatch.board import lost_the_race, problem_item
+from rosterwatch.board import lost_the_race, problem_action
 from rosterwatch.diagnosis import Status
 from rosterwatch.health import State, Transition
+from rosterwatch.observation import Term
 from rosterwatch.record import to_record
 
 if TYPE_CHECKING:
@@ -30,7 +31,17 @@ SHAPE: Final = 1
 KEPT_DAYS: Final = 400
 _STATES: Final = "district"
 _BATCH_SIZE: Final = 100
-_TIMES: Final = ("since", "visited_at", "opened_at", "suspected_at", "last_good_at", "pair_worked_at", "not_before")
+_TIMES: Final = (
+    "since",
+    "visited_at",
+    "opened_at",
+    "suspected_at",
+    "unknown_since",
+    "last_good_at",
+    "pair_worked_at",
+    "not_before",
+)
+_LISTS: Final = ("concerned", "durations", "counts")
 
 
 class StateError(Exception):
@@ -72,7 +83,8 @@ class StateStore:
         put: Any = {
             "TableName": self._table,
             "Item": _item(state),
-            "ConditionExpression": "attribute_not_exists(pk) OR version = :read",
+            # A district that was removed since it was read stays removed.
+            "ConditionExpression": "version = :read" if state.version > 1 else "attribute_not_exists(pk) OR version = :read",
             "ExpressionAttributeValues": {":read": {"N": str(state.version - 1)}},
         }
         try:
@@ -85,9 +97,9 @@ class StateStore:
                     "ConditionExpression": "attribute_not_exists(pk)",
                 }
                 items: Any = [{"Put": put}, {"Put": told}]
-                problem = problem_item(state, transition)
+                problem = problem_action(self._table, state, transition)
                 if problem is not None:
-                    items.append({"Put": {"TableName": self._table, "Item": problem}})
+                    items.append(problem)
                 self._client.transact_write_items(TransactItems=items)
         except ClientError as error:
             if lost_the_race(error):
@@ -114,6 +126,42 @@ class StateStore:
                     item.get("host", {}).get("S"),
                 )
 
+    def each(self) -> Iterator[tuple[str, State | StateError]]:
+        """Every district with all that is remembered of it."""
+        for item in self._items(_STATES):
+            yield item["sk"]["S"], _state(item)
+
+    def history(self, district: str, most: int) -> list[dict[str, Any]]:
+        """The records of a district's last changes, newest first."""
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"transition#{district}"}},
+            ScanIndexForward=False,
+            Limit=most,
+        )
+        return [json.loads(item["record"]["S"]) for item in answer["Items"]]
+
+    def remove(self, district: str) -> bool:
+        """Forget a district: its state, its problem and its changes. False: there was none."""
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self._items(f"transition#{district}")]
+        keys = [{"pk": {"S": pk}, "sk": {"S": district}} for pk in ("problem", _STATES)] + keys
+        found = False
+        for key in keys:
+            gone = self._client.delete_item(TableName=self._table, Key=key, ReturnValues="ALL_OLD")
+            found = found or "Attributes" in gone
+        return found
+
+    def _items(self, pk: str) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from page["Items"]
+
 
 def _transition_key(district: str, number: int) -> dict[str, Any]:
     return {"pk": {"S": f"transition#{district}"}, "sk": {"S": f"{number:010}"}}
@@ -131,13 +179,15 @@ def _transition_item(transition: Transition) -> dict[str, Any]:
 def _item(state: State) -> dict[str, Any]:
     document = {name: value for name, value in asdict(state).items() if value not in (None, (), {}, 0)}
     document |= {name: value.isoformat() for name, value in document.items() if isinstance(value, datetime)}
+    if state.terms:
+        document["terms"] = [(term.start.isoformat(), term.end.isoformat()) for term in state.terms]
     item: dict[str, Any] = {
         "pk": {"S": _STATES},
         "sk": {"S": state.district},
         "shape": {"N": str(SHAPE)},
         "version": {"N": str(state.version)},
         "status": {"S": state.status.value},
-        "state": {"S": json.dumps(document)},
+        "state": {"S": json.dumps(document, separators=(",", ":"))},
     }
     item |= {name: {"S": value} for name, value in (("cause", state.cause), ("host", state.host)) if value}
     return item
@@ -151,7 +201,10 @@ def _state(item: dict[str, Any]) -> State | StateError:
         known = {f.name for f in fields(State)}
         document = {name: value for name, value in json.loads(item["state"]["S"]).items() if name in known}
         document |= {name: datetime.fromisoformat(document[name]) for name in _TIMES if name in document}
-        document |= {"status": Status(document["status"]), "concerned": tuple(document.get("concerned", ()))}
+        document |= {name: tuple(document[name]) for name in _LISTS if name in document}
+        document["status"] = Status(document["status"])
+        terms = document.get("terms", ())
+        document["terms"] = tuple(Term(date.fromisoformat(start), date.fromisoformat(end)) for start, end in terms)
         return State(**document)
     except (AttributeError, KeyError, TypeError, ValueError):
         return StateError("damaged")

@@ -29,7 +29,7 @@ class EndError(click.ClickException):
 
     def __init__(self, sentence: str, exit_code: int = EXIT_AWS) -> None:
         super().__init__(sentence)
-        self.exit_code = exit_code
+        self.code = exit_code
 
 
 def output() -> Console:

@@ -12,13 +12,14 @@ from rosterwatch.board import Sight
 from rosterwatch.causes import NETWORK
 from rosterwatch.client import Network, can_reach
 from rosterwatch.diagnosis import Diagnosis, Known, blinded, diagnose
-from rosterwatch.district import District, SecretFault, looks_like_certificate, parse_secret
+from rosterwatch.district import District, SecretFault, SecretTrouble, looks_like_certificate, parse_secret
 from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import Lesson, State, Transition, advance, wants_second_look
 from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.probe import VISIT_SECONDS, probe
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore, SecretValue
+from rosterwatch.snapshot import snapshot
 from rosterwatch.state import StateError, StateStore
 
 #: Districts visited at a time. More only starve each other of CPU and invent slow districts (performance section 5).
@@ -46,7 +47,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """One district as it was seen, and the verdict; not yet stored."""
 
     name: str
@@ -64,8 +65,9 @@ class _Look:
 
 @dataclass
 class Round:
-    """Everything a batch needs from outside. ``remaining`` tells the seconds left; ``key`` is the fingerprint key.
+    """Everything a batch needs from outside. ``remaining`` tells the seconds left.
 
+    ``key`` is the fingerprint key, ``None`` if it may not be read.
     ``control_url`` is asked whether anything at all can be reached, when a batch has reached nobody; empty: never.
     ``try_previous``: on a refusal of a pair that never worked, try the pair stored before it, once.
     """
@@ -73,7 +75,7 @@ class Round:
     secrets: SecretStore
     states: StateStore
     queue: VisitQueue
-    key: Callable[[], bytes]
+    key: Callable[[], bytes | None]
     now: Callable[[], datetime]
     remaining: Callable[[], float]
     new_network: Callable[[], Network]
@@ -96,7 +98,7 @@ class Round:
         network = self.new_network()
         places = asyncio.Semaphore(SIDE_BY_SIDE)
         looks = await asyncio.gather(*(self._guarded(name, self._look(name, network, places)) for name in names))
-        seen = [look for look in looks if isinstance(look, _Look)]
+        seen = [look for look in looks if isinstance(look, Look)]
         blind = await self._is_blind(seen, network)
         stored = await asyncio.gather(*(self._guarded(look.name, self._store(look, blind=blind)) for look in seen))
         return [one for one in (*looks, *stored) if isinstance(one, Outcome)]
@@ -108,9 +110,22 @@ class Round:
             # The type only: a message could carry what the exception was about.
             return Outcome(name, done=False, problem=type(error).__name__)
 
+    def look_once(self, district: str) -> Look | Outcome:
+        """Visit one district as ``run`` does, whatever its host has asked for, and store nothing. Raises what AWS raises."""
+        self._values = {district: self.secrets.read_one(district)}
+        self._states = self.states.read([district])
+        state = self._states.get(district)
+        if isinstance(state, State):
+            self._states = {district: replace(state, not_before=None)}
+
+        async def look() -> Look | Outcome:
+            return await self._look(district, self.new_network(), asyncio.Semaphore(1))
+
+        return asyncio.run(look())
+
     # -- looking --------------------------------------------------------------------------------------------------------------
 
-    async def _look(self, name: str, network: Network, places: asyncio.Semaphore) -> _Look | Outcome:
+    async def _look(self, name: str, network: Network, places: asyncio.Semaphore) -> Look | Outcome:
         async with places:
             state = self._states.get(name)
             if isinstance(state, StateError):
@@ -118,31 +133,31 @@ class Round:
             if state is not None and state.not_before is not None and state.not_before > self.now():
                 return Outcome(name, done=True, problem="left alone, as its host has asked")
             look = await self._visit(name, self._values[name], state, network)
-            if isinstance(look, _Look) and _is_refusal(look.diagnosis):
+            if isinstance(look, Look) and _is_refusal(look.diagnosis):
                 fresh = await asyncio.to_thread(self.secrets.read_one, name)
                 if _version(fresh) != _version(look.value):  # rotated while we were looking
                     look = await self._visit(name, fresh, state, network)
-            if isinstance(look, _Look) and _is_refusal(look.diagnosis):
+            if isinstance(look, Look) and _is_refusal(look.diagnosis):
                 look = await self._compared_with_previous(look, network)
-            if isinstance(look, _Look) and isinstance(look.seen, Observation) and look.seen.starved:
+            if isinstance(look, Look) and isinstance(look.seen, Observation) and look.seen.starved:
                 return Outcome(name, done=False, problem="waited in vain for a turn at its host")
             return look
 
-    async def _visit(self, name: str, value: SecretValue | SecretFault, state: State | None, network: Network) -> _Look | Outcome:
+    async def _visit(self, name: str, value: SecretValue | SecretFault, state: State | None, network: Network) -> Look | Outcome:
         district = value if isinstance(value, SecretFault) else parse_secret(name, value.text)
         known = await asyncio.to_thread(self._known, name, value, district, state)
         if isinstance(district, SecretFault):
-            return _Look(name, state, value, district, known, diagnose(district, known))
+            return Look(name, state, value, district, known, diagnose(district, known))
         seconds = self._seconds()
         if seconds < LEAST_SECONDS:
             return Outcome(name, done=False, problem="no time left")
         seen = await probe(district, network, dialect_hint=state.dialect if state else None, seconds=seconds, now=self.now)
-        return _Look(name, state, value, seen, known, diagnose(seen, known))
+        return Look(name, state, value, seen, known, diagnose(seen, known))
 
     def _seconds(self) -> float:
         return min(VISIT_SECONDS, self.remaining() - self.reserve_seconds)
 
-    async def _compared_with_previous(self, look: _Look, network: Network) -> _Look:
+    async def _compared_with_previous(self, look: Look, network: Network) -> Look:
         """The look, with what is known of the pair stored before this one: does that one still work? Asked once, not every time."""
         already_told = look.state is not None and look.state.cause in _REFUSALS
         if not self.try_previous or look.known.pair_worked or already_told or not isinstance(look.seen, Observation):
@@ -160,7 +175,7 @@ class Round:
         known = replace(look.known, previous_works=seen.token is not None and seen.token.granted)
         return replace(look, known=known, diagnosis=diagnose(look.seen, known))
 
-    async def _is_blind(self, looks: Sequence[_Look], network: Network) -> bool:
+    async def _is_blind(self, looks: Sequence[Look], network: Network) -> bool:
         """Whether it is our own network that is down. Asked only when somebody could not be reached."""
         unreached = [look for look in looks if look.reached_nobody]
         if self.sight is None or not unreached:
@@ -178,24 +193,30 @@ class Round:
             return Known(secret)
         worked: bool | None = None
         if state is not None:
-            worked = same_pair(state.pair, fingerprint(self.key(), district.credentials)) if state.pair else False
+            current = self._fingerprint(district) if state.pair else None
+            worked = (same_pair(state.pair, current) if current else None) if state.pair else False
         return Known(
             secret,
             pair_worked=worked,
             pair_worked_at=state.pair_worked_at if state else None,
             secret_changed_at=value.changed_at if isinstance(value, SecretValue) else None,
             baseline=state.baseline if state else {},
+            terms=state.terms if state else (),
             looks_like_certificate=looks_like_certificate(district),
         )
 
+    def _fingerprint(self, district: District) -> str | None:
+        key = self.key()
+        return fingerprint(key, district.credentials) if key is not None else None
+
     # -- storing --------------------------------------------------------------------------------------------------------------
 
-    async def _store(self, look: _Look, *, blind: bool) -> Outcome:
+    async def _store(self, look: Look, *, blind: bool) -> Outcome:
         if blind and look.reached_nobody:
             look = replace(look, diagnosis=blinded(look.diagnosis, look.known, look.name))
         return await asyncio.to_thread(self._apply, look, self._lesson(look, self.now()))
 
-    def _lesson(self, look: _Look, now: datetime) -> Lesson:
+    def _lesson(self, look: Look, now: datetime) -> Lesson:
         if isinstance(look.seen, SecretFault) or not isinstance(look.value, SecretValue):
             return Lesson()
         district = parse_secret(look.name, look.value.text)
@@ -203,20 +224,27 @@ class Round:
         granted = token is not None and token.granted
         waits = [exchange.retry_after for exchange in look.seen.exchanges() if exchange.retry_after]
         return Lesson(
-            pair=fingerprint(self.key(), district.credentials) if granted and isinstance(district, District) else None,
+            pair=self._fingerprint(district) if granted and isinstance(district, District) else None,
             dialect=token.dialect if token else None,
             host=look.seen.host,
             totals={c.name: c.total for c in look.seen.collections if c.state is CollectionState.OK and c.total is not None},
+            terms=look.seen.terms,
             not_before=now + min(timedelta(seconds=max(waits)), _LONGEST_RETRY_AFTER) if waits else None,
+            snapshot=snapshot(look.seen),
         )
 
-    def _apply(self, look: _Look, lesson: Lesson) -> Outcome:
+    def _apply(self, look: Look, lesson: Lesson) -> Outcome:
         name, state, now = look.name, look.state, self.now()
+        if state is None and isinstance(look.seen, SecretFault) and look.seen.trouble is SecretTrouble.MISSING:
+            # It was never seen, or was removed while its visit was under way: there is nothing to watch.
+            return Outcome(name, done=True, diagnosis=look.diagnosis)
         for _ in range(_WRITE_TRIES):
             after, transition = advance(state, name, look.diagnosis, lesson, now)
             if self.states.write(after, transition):
                 break
             reread = self.states.read([name]).get(name)
+            if reread is None and state is not None:
+                return Outcome(name, done=True, problem="it was removed meanwhile")
             if isinstance(reread, StateError):
                 return Outcome(name, done=False, problem=f"the stored state is {reread}")
             if reread is not None and reread.visited_at >= now:
