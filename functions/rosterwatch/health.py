@@ -15,6 +15,8 @@ from typing import Final
 
 from rosterwatch.causes import CAUSES
 from rosterwatch.diagnosis import BLIND, Diagnosis, Finding, Status
+from rosterwatch.observation import Term
+from rosterwatch.snapshot import KEPT, Snapshot
 
 #: A lower count is taken as the new normal when it has stayed for this long.
 BASELINE_ACCEPTED_AFTER: Final = timedelta(days=7)
@@ -55,8 +57,9 @@ class State:
     something not yet confirmed; ``mended`` counts the good visits in a row that have not yet ended a cause. ``looks`` are the
     last visits, oldest first: ``+`` good, ``-`` failed in a way that may pass by itself. ``unknown_since``: we could not look,
     for reasons of our own, and everything else stands as it was. ``pair`` is the fingerprint of the credentials that last
-    worked, at ``pair_worked_at``. ``baseline`` holds usual totals by collection. ``incident`` numbers the transition that
-    opened the current incident. ``version`` counts writes: whoever writes names the version it has read.
+    worked, at ``pair_worked_at``. ``baseline`` holds usual totals by collection, ``terms`` the calendar as last read.
+    ``incident`` numbers the transition that opened the current incident. ``version`` counts writes: whoever writes names the
+    version it has read.
     """
 
     district: str
@@ -78,9 +81,15 @@ class State:
     dialect: str | None = None
     host: str | None = None
     baseline: Mapping[str, int] = field(default_factory=dict)
+    terms: tuple[Term, ...] = ()
     not_before: datetime | None = None
     transitions: int = 0
     incident: int | None = None
+    provider: str | None = None
+    cells: str = ""
+    tls_until: str | None = None
+    durations: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
     version: int = 0
 
 
@@ -110,13 +119,15 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What a visit taught besides its diagnosis; ``None`` and empty mean: nothing new."""
+    """What a visit taught besides its diagnosis; ``None`` and empty mean: nothing new. No ``snapshot``: nothing was seen at all."""
 
     pair: str | None = None
     dialect: str | None = None
     host: str | None = None
     totals: Mapping[str, int] = field(default_factory=dict)
+    terms: tuple[Term, ...] = ()
     not_before: datetime | None = None
+    snapshot: Snapshot | None = None
 
 
 def advance(  # noqa: PLR0911 - one return for each way a state can move
@@ -196,6 +207,7 @@ def _learn(state: State, diagnosis: Diagnosis, lesson: Lesson, now: datetime) ->
     healthy = diagnosis.status is Status.HEALTHY
     finding = diagnosis.primary
     look = "+" if finding is None else "-" if finding.cause.patience > 1 else ""
+    seen = lesson.snapshot
     return replace(
         state,
         visited_at=now,
@@ -211,7 +223,13 @@ def _learn(state: State, diagnosis: Diagnosis, lesson: Lesson, now: datetime) ->
         dialect=lesson.dialect or state.dialect,
         host=lesson.host or state.host,
         baseline=_baseline(state, diagnosis, lesson.totals, now),
+        terms=lesson.terms or state.terms,
         not_before=lesson.not_before,
+        provider=seen.provider if seen else state.provider,
+        cells=seen.cells if seen else "",
+        tls_until=seen.tls_until if seen else None,
+        durations=(*state.durations, seen.milliseconds)[-KEPT:] if seen else state.durations,
+        counts=(*state.counts, seen.records)[-KEPT:] if seen else state.counts,
         version=state.version + 1,
     )
 
