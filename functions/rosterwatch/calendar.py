@@ -13,6 +13,10 @@ from rosterwatch.observation import Term
 _FAR: Final = timedelta(days=100)
 
 
+#: So long after its last day a calendar that is only remembered may still say that school is out.
+_REMEMBERED: Final = timedelta(days=75)
+
+
 class Season(enum.Enum):
     """What the calendar and the default database say of a day together."""
 
@@ -34,6 +38,11 @@ def season(terms: Sequence[Term], today: date, database_year: str | None) -> Sea
         return Season.UNKNOWN
     ended, begins = max(term.end for term in terms), min(term.start for term in terms)
     return Season.WRONG_TERMS if today - ended > _FAR or begins - today > _FAR else Season.OUT
+
+
+def remembered(terms: Sequence[Term], today: date) -> tuple[Term, ...]:
+    """The terms of an earlier visit, as long as they tell something: through the summer after them, not into the next year."""
+    return tuple(terms) if terms and today - max(term.end for term in terms) <= _REMEMBERED else ()
 
 
 def in_session(terms: Sequence[Term], today: date) -> bool:

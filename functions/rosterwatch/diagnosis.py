@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from rosterwatch import entry, evidence, oneroster, rules
-from rosterwatch.calendar import Season, next_term, season
+from rosterwatch.calendar import Season, next_term, remembered, season
 from rosterwatch.causes import CAUSES, ORDER, Cause, Owner, Severity
 from rosterwatch.district import SecretFault
 from rosterwatch.observation import BodyKind, Collection, CollectionState, Exchange, Observation, Term, Token
@@ -143,7 +143,7 @@ class _Judge:
     def __init__(self, seen: Observation, known: Known, slow_seconds: float) -> None:
         self.seen, self.known, self.slow_seconds = seen, known, slow_seconds
         self.today: date = seen.at.date()
-        self.terms = seen.terms or known.terms
+        self.terms = seen.terms or remembered(known.terms, self.today)
         self.season = season(self.terms, self.today, seen.system.database_year if seen.system else None)
         wording = PROVIDERS[seen.provider].wording
         self.facts = _Facts(
