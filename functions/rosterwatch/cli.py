@@ -23,6 +23,8 @@ import rosterwatch
 from rosterwatch.client import Network
 from rosterwatch.diagnosis import Known, Status, diagnose
 from rosterwatch.district import District, SecretFault, looks_like_certificate, parse_secret
+from rosterwatch.explain_command import explain
+from rosterwatch.fleet_commands import recheck, status
 from rosterwatch.observation import Observation
 from rosterwatch.probe import probe
 from rosterwatch.providers import PROVIDERS
@@ -131,6 +133,10 @@ def _as_secret(url: str, consumer_id: str, consumer_secret: str, provider: str |
     if certificate:
         fields["api_certificate"] = certificate
     return json.dumps(fields | ({"provider": provider} if provider else {}))
+
+
+for command in (status, recheck, explain):
+    rosterwatch_command.add_command(command)
 
 
 def main() -> NoReturn:
