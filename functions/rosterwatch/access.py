@@ -54,6 +54,8 @@ class Access:
         if not self.district.auth.asks_for_token:
             self.proof = static_proof(self.district)
             return Token((), per_request=True)
+        if self.attempts:  # a verdict that was given before the visit began
+            return self.token()
         self._scopes = wanted_scopes(self.district)
         for dialect in sorted(self.district.token_dialects, key=lambda dialect: dialect.name != self.hint):
             attempt = await self._ask_with_fewer_scopes(dialect)

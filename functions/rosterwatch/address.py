@@ -35,34 +35,34 @@ def normalise(raw: str, *, subdirectory: bool, allow_http: bool = False) -> Base
     ``subdirectory``: the product's root is exactly one folder below the host, so that anything deeper is a page of it.
     ``allow_http`` admits plain http, for a server on loopback only. Raises ValueError with a sentence that names the fix.
     """
-    parts, origin, host, port = _parts(raw, allow_http=allow_http)
+    parts, start, host, port = _parts(raw, allow_http=allow_http)
     path, changes = _base_path(parts.path, subdirectory=subdirectory)
     if parts.query or parts.fragment:
         changes.append("dropped everything after the path")
-    return BaseUrl(origin + path, host, port, tuple(changes))
+    return BaseUrl(start + path, host, port, tuple(changes))
 
 
 def exact(raw: str, *, query: bool, allow_http: bool = False) -> BaseUrl:
     """A URL that is used as it stands, such as a token URL. Only the latter may have a ``query``. Raises ValueError as above."""
-    parts, origin, host, port = _parts(raw, allow_http=allow_http)
+    parts, start, host, port = _parts(raw, allow_http=allow_http)
     if parts.fragment or (parts.query and not query):
         raise ValueError("must end with its path; leave out what follows it")
     if query and _SECRET_NAMES.search(parts.query):
         raise ValueError("must not carry credentials in its query; they have fields of their own")
     path = parts.path if query else parts.path.rstrip("/")
-    return BaseUrl(origin + path + (f"?{parts.query}" if parts.query else ""), host, port)
+    return BaseUrl(start + path + (f"?{parts.query}" if parts.query else ""), host, port)
 
 
 def data_root(raw: str) -> str | None:
     """The data root, up to its version, if that is what was pasted: ``https://host/ims/oneroster/v1p1/orgs`` and the like."""
     try:
-        parts, origin, _, _ = _parts(raw, allow_http=True)
+        parts, start, _, _ = _parts(raw, allow_http=True)
     except ValueError:
         return None
     path = "".join("/" + segment for segment in parts.path.split("/") if segment)
     specified = _SPECIFIED_PATH.search(path)
     root = _DATA_ROOT.match(path, specified.start()) if specified else None
-    return origin + path[: root.end()] if root else None
+    return start + path[: root.end()] if root else None
 
 
 def without_query(url: str) -> str:
@@ -70,9 +70,15 @@ def without_query(url: str) -> str:
     return url.partition("?")[0]
 
 
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL that was normalised here."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
 def same_origin(one: str, other: str) -> bool:
     """Whether two URLs that were normalised here lead to the same scheme, host and port."""
-    return urlsplit(one)[:2] == urlsplit(other)[:2]
+    return origin(one) == origin(other)
 
 
 def _parts(raw: str, *, allow_http: bool) -> tuple[SplitResult, str, str, int]:
@@ -91,8 +97,8 @@ def _parts(raw: str, *, allow_http: bool) -> tuple[SplitResult, str, str, int]:
         raise ValueError("has no valid host or port; write it as https://host/folder")
     standard = 443 if scheme == "https" else 80
     shown = f"[{host}]" if ":" in host else host
-    origin = f"{scheme}://{shown}" + (f":{port}" if port not in (None, standard) else "")
-    return parts, origin, host, port or standard
+    start = f"{scheme}://{shown}" + (f":{port}" if port not in (None, standard) else "")
+    return parts, start, host, port or standard
 
 
 def _require_https(scheme: str, host: str, raw: str, *, allow_http: bool) -> None:

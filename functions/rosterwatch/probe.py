@@ -17,7 +17,7 @@ from rosterwatch.address import same_origin, without_query
 from rosterwatch.calendar import Season, season
 from rosterwatch.client import Answer, Client, Network
 from rosterwatch.district import District
-from rosterwatch.observation import Collection, CollectionState, Exchange, Observation, Phase, SystemInfo, Term, Token
+from rosterwatch.observation import Collection, CollectionState, Exchange, Observation, Phase, SystemInfo, Term, Token, TokenAttempt
 
 VISIT_SECONDS: Final = 40.0
 # So many collections in a row refused with 401 and a new token: the host takes none. Fewer may be those of one box.
@@ -29,14 +29,18 @@ async def probe(
     network: Network,
     *,
     dialect_hint: str | None = None,
+    refusals: tuple[TokenAttempt, ...] = (),
     seconds: float = VISIT_SECONDS,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Observation:
-    """Visit a district once, within ``seconds``. ``dialect_hint`` is the token dialect that worked last time."""
+    """Visit a district once, within ``seconds``. ``dialect_hint`` is the token dialect that worked last time.
+
+    ``refusals`` are verdicts on the credentials that were given a moment ago, and are taken instead of asking again.
+    """
     loop = asyncio.get_running_loop()
     started, at = loop.time(), now()
     async with Client(network, started + seconds) as client:
-        visit = _Visit(district, client, dialect_hint)
+        visit = _Visit(district, client, dialect_hint, refusals)
         observation = await visit.run(at)
     host, ends = min(client.tls_expires.items(), key=lambda item: item[1], default=(None, None))
     return replace(
@@ -53,13 +57,14 @@ class _Visit:
     district: District
     client: Client
     dialect_hint: str | None
+    refusals: tuple[TokenAttempt, ...] = ()
     access: Access = field(init=False)
     strikes: int = 0  # collections in a row that were refused with every token of the visit
     stopped: bool = False  # the host wants no more of this visit
     waited_in_vain: bool = False
 
     def __post_init__(self) -> None:
-        self.access = Access(self.district, self._send, self.dialect_hint)
+        self.access = Access(self.district, self._send, self.dialect_hint, attempts=list(self.refusals))
 
     async def run(self, at: datetime) -> Observation:
         district = self.district
