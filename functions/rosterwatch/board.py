@@ -69,7 +69,8 @@ def problem_action(table: str, state: State, transition: Transition) -> dict[str
         "Update": {
             "TableName": table,
             "Key": key,
-            "UpdateExpression": "SET problem = if_not_exists(problem, :problem), recovered_at = :at, #number = :number, shape = :shape",
+            "UpdateExpression": "SET problem = if_not_exists(problem, :problem), recovered_at = :at, "
+            "#number = :number, shape = :shape",
             "ExpressionAttributeNames": {"#number": "number"},
             "ExpressionAttributeValues": {
                 ":problem": {"S": json.dumps(document)},

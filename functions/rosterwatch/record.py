@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rosterwatch.alerts import RECORD_VERSION, shown
 from rosterwatch.health import Transition
 
+#: What a record keeps of lists and texts without end, so that it fits into an item and each of its messages into SNS.
 _MOST_OTHERS: Final = 20
+_MOST_LINES: Final = 30
+_LONGEST_TEXT: Final = 1_000
 
 
 def to_record(transition: Transition) -> dict[str, Any]:
@@ -32,10 +36,20 @@ def to_record(transition: Transition) -> dict[str, Any]:
         "owner": finding.cause.owner.value if finding else None,
         "scope": finding.cause.scope.value if finding else None,
         "severity": finding.cause.severity.word if finding else None,
-        "headline": finding.headline if finding else "healthy",
-        "next_steps": list(finding.next_steps) if finding else [],
-        "evidence": list(finding.evidence) if finding else [],
+        "headline": _short(finding.headline) if finding else "healthy",
+        "next_steps": _few(finding.next_steps, "steps") if finding else [],
+        "evidence": _few(finding.evidence, "lines of evidence") if finding else [],
         "collections": list(finding.collections) if finding else [],
         "url": finding.facts.get("url") if finding else None,
-        "others": [f"{other.headline} ({other.cause.name})" for other in transition.others[:_MOST_OTHERS]],
+        "others": [_short(f"{other.headline} ({other.cause.name})") for other in transition.others[:_MOST_OTHERS]],
     }
+
+
+def _few(texts: Sequence[str], what: str) -> list[str]:
+    kept = [_short(text) for text in texts[:_MOST_LINES]]
+    more = len(texts) - len(kept)
+    return [*kept, f"... and {more} more {what}"] if more else kept
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."

@@ -159,9 +159,12 @@ class Round:
 
     async def _compared_with_previous(self, look: Look, network: Network) -> Look:
         """The look, with what is known of the pair stored before this one: does that one still work? Asked once, not every time."""
-        already_told = look.state is not None and look.state.cause in _REFUSALS
-        if not self.try_previous or look.known.pair_worked or already_told or not isinstance(look.seen, Observation):
+        if not self.try_previous or look.known.pair_worked or not isinstance(look.seen, Observation):
             return look
+        told = look.state.cause if look.state is not None and not _is_newer(look.value, look.state.visited_at) else None
+        if told in _REFUSALS:  # what the first refusal of this pair has found stands
+            known = replace(look.known, previous_works=True if told == "credentials_rotated_badly" else None)
+            return replace(look, known=known, diagnosis=diagnose(look.seen, known))
         value = await asyncio.to_thread(self.secrets.read_one, look.name, "AWSPREVIOUS")
         current = parse_secret(look.name, look.value.text) if isinstance(look.value, SecretValue) else None
         previous = parse_secret(look.name, value.text) if isinstance(value, SecretValue) else None
@@ -264,6 +267,10 @@ class Round:
 
 def _is_refusal(diagnosis: Diagnosis) -> bool:
     return diagnosis.primary is not None and diagnosis.primary.cause.name in _REFUSALS
+
+
+def _is_newer(value: SecretValue | SecretFault, than: datetime) -> bool:
+    return isinstance(value, SecretValue) and value.changed_at is not None and value.changed_at > than
 
 
 def _version(value: SecretValue | SecretFault) -> str | None:

@@ -15,7 +15,10 @@ from rosterwatch.wording import Wording
 from tests.unit.observations import CASES, diagnosis_of
 
 # What the catalogue knows and a diagnosis of one visit does not name, and why.
-NOT_DIAGNOSED = {"monitor_network": "one visit cannot tell our own network from a host's: it takes several hosts at once"}
+NOT_DIAGNOSED = {
+    "monitor_network": "one visit cannot tell our own network from a host's: it takes several hosts at once",
+    "flapping": "it takes several visits",
+}
 
 # The facts that a template may hold, by where they come from.
 EVERY_VISIT = {"district", "secret", "provider", "product", "url", "host", "port", "version", "database_year", "seconds"}

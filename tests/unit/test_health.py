@@ -167,7 +167,7 @@ def test_every_write_is_one_version_more() -> None:
 
 
 def test_lessons_are_kept_until_there_are_new_ones() -> None:
-    first = Lesson("k:1", "token", "sis.example.org", {"users": 10}, AT + timedelta(hours=1))
+    first = Lesson("k:1", "token", "sis.example.org", {"users": 10}, not_before=AT + timedelta(hours=1))
     state, _ = after(HEALTHY, REVOKED, lessons={0: first})
     assert (state.pair, state.pair_worked_at, state.dialect, state.host) == ("k:1", AT, "token", "sis.example.org")
     assert state.baseline == {"users": 10}

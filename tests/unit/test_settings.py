@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from rosterwatch.alerts import DIALECTS, Links
 from rosterwatch.settings import SettingError, alert_settings, check_settings, dispatch_settings
 
 Reader = Callable[[Mapping[str, str]], object]
@@ -16,8 +17,17 @@ CHECK = {
     "HOST_CONCURRENCY": "4",
     "SECOND_LOOK_SECONDS": "60",
     "FINGERPRINT_SECRET": "arn:key",
+    "TRY_PREVIOUS": "true",
 }
-ALERT = {"TABLE": "table", "TOPIC_ARN": "arn:topic", "DISPATCH_FUNCTION": "dispatch"}
+ALERT = {
+    "TABLE": "table",
+    "TEXT_TOPIC_ARN": "arn:text",
+    "CARD_TOPIC_ARN": "arn:card",
+    "ALARM_TOPIC_ARN": "arn:alarm",
+    "EVENT_TOPIC_ARN": "arn:event",
+    "DISPATCH_FUNCTION": "dispatch",
+    "SECRET_PREFIX": "rosterwatch/",
+}
 READERS: list[tuple[Reader, dict[str, str]]] = [(dispatch_settings, DISPATCH), (check_settings, CHECK), (alert_settings, ALERT)]
 
 
@@ -32,7 +42,16 @@ def test_what_is_set_is_read() -> None:
     assert (settings.host_concurrency, settings.second_look_seconds) == (4, 60)
     assert check_settings(environ({**CHECK, "ALLOW_PRIVATE": "true", "CA_BUNDLE": "ca.pem"})).allow_private
     assert check_settings(environ({**CHECK, "CA_BUNDLE": "ca.pem"})).ca_bundle == "ca.pem"
-    assert alert_settings(environ(ALERT)).dispatch_function == "dispatch"
+    assert (settings.control_url, settings.try_previous) == ("", True)
+    assert check_settings(environ({**CHECK, "CONTROL_URL": "https://control"})).control_url == "https://control"
+
+
+def test_every_dialect_has_its_topic_and_the_links_may_be_few() -> None:
+    settings = alert_settings(environ(ALERT))
+    assert settings.topic_arns == {dialect: f"arn:{dialect}" for dialect in DIALECTS}
+    assert settings.links == Links("", "dispatch", "rosterwatch/")
+    more = environ({**ALERT, "DASHBOARD": "Fleet", "RUNBOOK_URL": "https://docs"}) | {"AWS_REGION": "us-west-2"}
+    assert alert_settings(more).links == Links("us-west-2", "dispatch", "rosterwatch/", "Fleet", "https://docs")
 
 
 @pytest.mark.parametrize(("read", "values", "name"), [(read, values, name) for read, values in READERS for name in values])
@@ -57,6 +76,7 @@ def test_a_missing_variable_is_named(read: Reader, values: dict[str, str], name:
         (check_settings, CHECK, "HOST_CONCURRENCY", "5", "a number from 1 to 4"),
         (check_settings, CHECK, "SECOND_LOOK_SECONDS", "1.5", "a number from 0 to 900"),
         (check_settings, CHECK, "ALLOW_PRIVATE", "yes", "true or false"),
+        (check_settings, CHECK, "TRY_PREVIOUS", "1", "true or false"),
     ],
 )
 def test_a_bad_value_is_named_with_what_it_may_be(read: Reader, values: dict[str, str], name: str, value: str, said: str) -> None:

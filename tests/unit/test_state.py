@@ -13,11 +13,15 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rosterwatch.board import BoardStore, problem_action
 from rosterwatch.diagnosis import Status
 from rosterwatch.health import Lesson, State, Transition, advance
+from rosterwatch.incidents import Problem
+from rosterwatch.observation import Term
 from rosterwatch.record import to_record
 from rosterwatch.state import KEPT_DAYS, SHAPE, StateError, StateStore, Summary, _item, _state
-from tests.unit.observations import AT, diagnosis_of
+from tests.table import TABLE, Table
+from tests.unit.observations import AT, HEALTHY, diagnosis_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -65,15 +69,24 @@ states = st.builds(
     suspected=maybe_text,
     suspected_at=maybe_moment,
     strikes=st.integers(0, 99),
+    mended=st.integers(0, 9),
+    looks=st.text("+-", max_size=20),
+    unknown_since=maybe_moment,
     last_good_at=maybe_moment,
     pair=maybe_text,
     pair_worked_at=maybe_moment,
     dialect=maybe_text,
     host=maybe_text,
     baseline=st.dictionaries(st.text(), st.integers(0)),
+    terms=st.lists(st.builds(Term, st.dates(), st.dates())).map(tuple),
     not_before=maybe_moment,
     transitions=st.integers(0),
     incident=st.none() | st.integers(1),
+    provider=maybe_text,
+    cells=st.text("KEDBUSkedbus-", max_size=15),
+    tls_until=maybe_text,
+    durations=st.lists(st.integers(0)).map(tuple),
+    counts=st.lists(st.integers(0)).map(tuple),
     version=st.integers(0),
 )
 
@@ -95,8 +108,15 @@ def test_the_states_above_vary_every_field_there_is() -> None:
         "suspected",
         "suspected_at",
         "strikes",
+        "provider",
+        "cells",
+        "tls_until",
+        "durations",
+        "counts",
     }
-    varied |= {"last_good_at", "pair", "pair_worked_at", "dialect", "host", "baseline", "not_before", "transitions", "incident"}
+    varied |= {"last_good_at", "pair", "pair_worked_at", "dialect", "host", "baseline", "terms", "not_before", "transitions"}
+    varied |= {"incident", "mended", "looks", "unknown_since"}
+    varied |= {"provider", "cells", "tls_until", "durations", "counts"}
     assert {field.name for field in fields(State)} == varied | {"version"}
 
 
@@ -151,7 +171,7 @@ def test_a_state_without_a_transition_is_put_on_the_condition_that_nobody_wrote_
         {
             "TableName": "table",
             "Item": _item(state),
-            "ConditionExpression": "attribute_not_exists(pk) OR version = :read",
+            "ConditionExpression": "version = :read",
             "ExpressionAttributeValues": {":read": {"N": "7"}},
         },
     )
@@ -174,7 +194,8 @@ def test_a_transition_is_stored_with_its_state_or_not_at_all(store: StateStore, 
         "ExpressionAttributeValues": {":read": {"N": "0"}},
     }
     once = {"TableName": "table", "Item": told, "ConditionExpression": "attribute_not_exists(pk)"}
-    aws.add_response("transact_write_items", {}, {"TransactItems": [{"Put": put}, {"Put": once}]})
+    problem = problem_action("table", state, transition)
+    aws.add_response("transact_write_items", {}, {"TransactItems": [{"Put": put}, {"Put": once}, problem]})
     assert store.write(state, transition)
 
 
@@ -207,31 +228,20 @@ def test_the_fleet_is_listed_over_all_pages(store: StateStore, aws: Stubber) -> 
     ]
 
 
-def test_whether_an_alert_was_published_is_read_and_marked_consistently(store: StateStore, aws: Stubber) -> None:
-    key = {"pk": {"S": "transition#springfield"}, "sk": {"S": "0000000012"}}
-    question = {"TableName": "table", "Key": key, "ConsistentRead": True, "ProjectionExpression": "published_at"}
-    aws.add_response("get_item", {}, question)
-    assert not store.is_published("springfield", 12)
-    aws.add_response(
-        "update_item",
-        {},
-        {
-            "TableName": "table",
-            "Key": key,
-            "UpdateExpression": "SET published_at = :at",
-            "ConditionExpression": "attribute_exists(pk)",
-            "ExpressionAttributeValues": {":at": {"S": AT.isoformat()}},
-        },
-    )
-    store.mark_published("springfield", 12, AT)
-    aws.add_response("get_item", {"Item": {"published_at": {"S": AT.isoformat()}}}, question)
-    assert store.is_published("springfield", 12)
-
-
-def test_transitions_sort_by_their_number(store: StateStore, aws: Stubber) -> None:
-    texts: list[str] = []
-    for number in (2, 10, 1_000_000_000):
-        aws.add_response("get_item", {})
-        store.is_published("springfield", number)
-        texts.append(f"{number:010}")
-    assert texts == sorted(texts)
+def test_a_first_look_in_order_leaves_no_problem_and_a_recovery_keeps_what_was_told_of_it() -> None:
+    table = Table()
+    states, board = StateStore(table.client, TABLE), BoardStore(table.client, TABLE)
+    state: State | None = None
+    problems: list[Problem | None] = []
+    for number, diagnosis in enumerate([HEALTHY, diagnosis_of("credentials_wrong"), HEALTHY, diagnosis_of("permission_missing")]):
+        state, transition = advance(state, "springfield", diagnosis, Lesson(host="sis.example.org"), AT + timedelta(hours=number))
+        assert states.write(state, transition)
+        problems.append(next(iter(board.read().problems), None))
+    healthy, wrong, recovered, missing = problems
+    assert healthy is None
+    assert wrong is not None
+    assert recovered is not None
+    assert missing is not None
+    assert (wrong.cause, wrong.number, wrong.opening, wrong.recovered_at) == ("credentials_wrong", 2, 2, None)
+    assert recovered == replace(wrong, number=3, recovered_at=AT + timedelta(hours=2))
+    assert (missing.cause, missing.number, missing.opening, missing.recovered_at) == ("permission_missing", 4, 4, None)

@@ -43,6 +43,7 @@ class Secrets(SecretStore):
     def __init__(self, held: dict[str, SecretValue | SecretFault]) -> None:
         self.held = held
         self.fresh: dict[str, SecretValue | SecretFault] = {}
+        self.previous: dict[str, SecretValue | SecretFault] = {}
         self.read_alone: list[str] = []
 
     def name_of(self, district: str) -> str:
@@ -52,8 +53,8 @@ class Secrets(SecretStore):
         return {name: self.held[name] for name in districts}
 
     def read_one(self, district: str, stage: str = "AWSCURRENT") -> SecretValue | SecretFault:
-        self.read_alone.append(district)
-        return {**self.held, **self.fresh}[district]
+        self.read_alone.append(f"{district} {stage}")
+        return {**self.held, **self.fresh, **(self.previous if stage == "AWSPREVIOUS" else {})}[district]
 
 
 class States(StateStore):
@@ -99,10 +100,11 @@ class World:
     hints: list[str | None] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     remaining: float = 300.0
+    try_previous: bool = True
     now: datetime = AT
 
     async def probe(
-        self, district: District, _network: Network, *, dialect_hint: str | None, seconds: float, now: Any
+        self, district: District, _network: Network, *, dialect_hint: str | None = None, seconds: float, now: Any
     ) -> Observation:
         self.visited.append(district)
         self.hints.append(dialect_hint)
@@ -125,6 +127,7 @@ class World:
             remaining=lambda: self.remaining,
             new_network=lambda: Network(resolver=_no_dns),
             second_look_seconds=60,
+            try_previous=self.try_previous,
         )
         outcomes = a_round.run(names or list(self.secrets.held))
         assert len({outcome.district for outcome in outcomes}) == len(outcomes)
@@ -245,7 +248,30 @@ def test_after_a_refusal_a_rotated_secret_is_tried_before_anything_is_said(world
 def test_after_a_refusal_an_unchanged_secret_is_read_once_and_not_tried_again(world: World) -> None:
     world.scripts["a"] = [REFUSED]
     world.run()
-    assert world.secrets.read_alone == ["a"]
+    assert world.secrets.read_alone == ["a AWSCURRENT", "a AWSPREVIOUS"]
+    assert len(world.visited) == 1
+
+
+def test_a_refused_new_pair_has_the_one_before_it_tried_once_and_not_again_while_it_stays_so(world: World) -> None:
+    world.secrets.held["a"] = secret(NEW_PAIR, "v2")
+    world.secrets.previous["a"] = secret(PAIR, "v1")
+    world.scripts["a"] = [REFUSED, OK, REFUSED]
+    assert cause(world.run()["a"]) == "credentials_rotated_badly"
+    assert [district.credentials for district in world.visited] == [NEW_PAIR, PAIR]
+    outcome = world.run(minutes=15)["a"]
+    assert (cause(outcome), outcome.transition) == ("credentials_rotated_badly", None)
+    assert len(world.visited) == 3
+    world.secrets.held["a"] = replace(secret(NEW_PAIR, "v3"), changed_at=AT + timedelta(minutes=20))
+    world.run(minutes=15)
+    assert len(world.visited) == 5
+
+
+def test_the_pair_before_is_never_tried_where_that_is_switched_off(world: World) -> None:
+    world.secrets.held["a"] = secret(NEW_PAIR, "v2")
+    world.secrets.previous["a"] = secret(PAIR, "v1")
+    world.scripts["a"] = [REFUSED]
+    world.try_previous = False
+    assert cause(world.run()["a"]) == "credentials_wrong"
     assert len(world.visited) == 1
 
 
