@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from rich.live import Live
@@ -43,7 +43,7 @@ def status(stack: Stack, district: str | None, failing: bool, as_json: bool, wat
     if watch and (as_json or not output().is_terminal):
         raise click.UsageError("--watch needs a terminal, and no --json.")
     if district is not None:
-        _one(stack, district, as_json=as_json)
+        show_one(stack, district, as_json=as_json)
     if watch:
         _watch(stack, interval, failing=failing)
     fleet = _fleet(stack)
@@ -57,7 +57,8 @@ def status(stack: Stack, district: str | None, failing: bool, as_json: bool, wat
     raise click.exceptions.Exit(_code_of(shown))
 
 
-def _one(stack: Stack, district: str, *, as_json: bool) -> None:
+def show_one(stack: Stack, district: str, *, as_json: bool = False) -> NoReturn:
+    """Show a district in full, and end with the exit code that its status has."""
     row = _row(stack, district)
     problem = stack.board.problem(district)
     changes = stack.states.history(district, _CHANGES_SHOWN)
@@ -131,11 +132,11 @@ def recheck(stack: Stack, district: str | None, everyone: bool, timeout: int, as
     after = visit_and_wait(stack, district, timeout)
     if not as_json and before is not None and before.cause and after.cause is None:
         fleet_view.show_end(output(), before, after, datetime.now(UTC))
-    _one(stack, district, as_json=as_json)
+    show_one(stack, district, as_json=as_json)
 
 
 def visit_and_wait(stack: Stack, district: str, timeout: float) -> State:
-    """Have a district visited by the stack, and wait until its state says what came of it. Raises EndError if it does not in time."""
+    """Have a district visited by the stack, and wait until its state says what came of it. Raises EndError if time is up."""
     before = stack.state(district)
     if before is not None and before.not_before is not None and before.not_before > datetime.now(UTC):
         until = f"{before.not_before:%Y-%m-%d %H:%M UTC}"
@@ -150,9 +151,7 @@ def visit_and_wait(stack: Stack, district: str, timeout: float) -> State:
             if state is None or state.version == version:
                 return False
             if wants_second_look(state):
-                line.update(
-                    f"The stack has visited {district} ({state.suspected or 'looks mended'}) and looks again ..."
-                )
+                line.update(f"The stack has visited {district} ({state.suspected or 'looks mended'}) and looks again ...")
                 return False
             return True
 

@@ -74,3 +74,10 @@ def read_text(path: Path) -> str:
         raise click.UsageError(f"{path} is not a text file.") from None
     except OSError as error:
         raise click.UsageError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def is_sure(question: str) -> bool:
+    """Whether a person says yes. Where there is nobody to ask, ``--yes`` has to be given."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is nobody to ask: give --yes.")
+    return click.confirm(question, err=True)
