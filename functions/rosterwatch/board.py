@@ -32,6 +32,9 @@ SHAPE: Final = 1
 #: A closed incident is looked at for this long, in case it opens again; then it is history.
 KEPT_CLOSED: Final = timedelta(hours=1)
 _HISTORY_DAYS: Final = 400
+#: The names under which it is noted that a control probe has failed, and that most of the fleet fails at the network at once.
+SIGHT: Final = "sight"
+MAJORITY: Final = "majority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,23 @@ class BoardStore:
         return Board(
             tuple(_problem(item) for item in self._query("problem")),
             tuple(_incident(item) for item in self._query("incident")),
-            tuple(_mute(item) for item in self._query("mute")),
-            tuple(window for item in self._query("mute#window") if (window := _window(item)) is not None),
+            self._mutes(),
+            self._windows(),
             _fleet(monitor),
-            "majority" in monitor,
+            MAJORITY in monitor,
         )
+
+    def surroundings(self) -> Board:
+        """The mutes, the windows and the fleet, without the problems and incidents themselves."""
+        monitor = {item["sk"]["S"]: item for item in self._query("monitor")}
+        mutes, windows = self._mutes(), self._windows()
+        return Board((), (), mutes, windows, _fleet(monitor), MAJORITY in monitor)
+
+    def _mutes(self) -> tuple[Mute, ...]:
+        return tuple(_mute(item) for item in self._query("mute"))
+
+    def _windows(self) -> tuple[Window, ...]:
+        return tuple(window for item in self._query("mute#window") if (window := _window(item)) is not None)
 
     def write(self, incident: Incident) -> bool:
         """Store an incident. False: somebody else was first, and nothing was stored."""
@@ -149,7 +164,7 @@ class BoardStore:
 
     def note_majority(self, blind: bool, at: datetime) -> None:
         """Note whether most of the fleet fails at the network at once, which must be our own network."""
-        key = _key("monitor", "majority")
+        key = _key("monitor", MAJORITY)
         if blind:
             self._client.put_item(TableName=self._table, Item={**key, "since": {"S": at.isoformat()}})
         else:
@@ -211,34 +226,34 @@ class BoardStore:
 
 
 class Sight:
-    """Whether the monitor itself can see. One small item, read only when a district could not be reached."""
+    """Whether the monitor itself can see: one small reading a batch."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
-    def is_lost(self) -> bool:
-        """Whether somebody has found that it is our own network that is down, and nobody yet that it is up again."""
+    def noted(self) -> frozenset[str]:
+        """By which of ``SIGHT`` and ``MAJORITY`` somebody has found that it is our own network that is down; empty: it is not."""
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": "monitor"}},
             ConsistentRead=True,
         )
-        return any(item["sk"]["S"] in ("sight", "majority") for item in answer["Items"])
+        return frozenset(item["sk"]["S"] for item in answer["Items"]) & {SIGHT, MAJORITY}
 
     def lost(self, at: datetime) -> None:
         """Note that nothing can be reached; the first to say so gives the time."""
         self._client.update_item(
             TableName=self._table,
-            Key=_key("monitor", "sight"),
+            Key=_key("monitor", SIGHT),
             UpdateExpression="SET blind_since = if_not_exists(blind_since, :at)",
             ExpressionAttributeValues={":at": {"S": at.isoformat()}},
         )
 
     def regained(self) -> None:
         """Note that something was reached."""
-        self._client.delete_item(TableName=self._table, Key=_key("monitor", "sight"))
+        self._client.delete_item(TableName=self._table, Key=_key("monitor", SIGHT))
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
@@ -316,6 +331,6 @@ def _window(item: Mapping[str, Any]) -> Window | None:
 
 def _fleet(monitor: Mapping[str, Any]) -> Fleet:
     document = json.loads(monitor["fleet"]["fleet"]["S"]) if "fleet" in monitor else {"districts": 0, "hosts": 0}
-    blind = monitor.get("sight", {}).get("blind_since", {}).get("S")
+    blind = monitor.get(SIGHT, {}).get("blind_since", {}).get("S")
     since = _time(blind)
     return Fleet(document["districts"], document["hosts"], since.astimezone(UTC) if since else None)

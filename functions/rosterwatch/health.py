@@ -32,11 +32,19 @@ _FLAP_WINDOW: Final = 20
 _OLDEST_WEIGHT, _NEWEST_WEIGHT = 0.8, 1.2
 
 
+#: Visits closer together than this are one look.
+APART: Final = timedelta(seconds=20)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``good_looks``: how many good visits in a row end a cause that needed patience. Others end with the first."""
+    """``good_looks``: how many good visits in a row end a cause that needed patience. Others end with the first.
+
+    Visits closer together than ``apart`` are one look, since queues deliver twice: they confirm nothing.
+    """
 
     good_looks: int = 2
+    apart: timedelta = APART
 
 
 class Change(enum.StrEnum):
@@ -142,14 +150,15 @@ def advance(  # noqa: PLR0911 - one return for each way a state can move
     if finding is not None and finding.cause.name == BLIND:
         blind_since = before.unknown_since or now
         return replace(before, unknown_since=blind_since, visited_at=now, version=before.version + 1), None
-    learnt = _learn(before, diagnosis, lesson, now)
+    again = before.version > 0 and abs(now - before.visited_at) < policy.apart
+    learnt = _learn(before, diagnosis, lesson, now, again=again)
     if _flaps(learnt.looks, already=before.cause == FLAPPING):
         if before.cause == FLAPPING:
             return learnt, None
         diagnosis = _flapping(before.district, finding)
         return _confirmed(learnt, before, diagnosis, now, now)
     if finding is None:
-        return _healthy(learnt, before, now, policy)
+        return _healthy(learnt, before, now, again=again, good_looks=policy.good_looks)
     if before.cause == FLAPPING:  # it has settled, and on the bad side
         return _confirmed(learnt, before, diagnosis, now, now)
     concerned = tuple(sorted(finding.collections))
@@ -157,7 +166,7 @@ def advance(  # noqa: PLR0911 - one return for each way a state can move
         grown = not set(concerned) <= set(before.concerned)
         settled = replace(learnt, concerned=concerned)
         return _told(settled, before, diagnosis, Change.CHANGED, now) if grown else (settled, None)
-    strikes = before.strikes + 1
+    strikes = before.strikes + 1 if not again else max(before.strikes, 1)
     suspected_at = before.suspected_at or now
     if strikes < finding.cause.patience:
         return replace(learnt, suspected=finding.cause.name, suspected_at=suspected_at, strikes=strikes), None
@@ -202,11 +211,11 @@ def _flapping(district: str, finding: Finding | None) -> Diagnosis:
     return Diagnosis(Status.FAILING, (Finding(cause, facts, words),))
 
 
-def _learn(state: State, diagnosis: Diagnosis, lesson: Lesson, now: datetime) -> State:
+def _learn(state: State, diagnosis: Diagnosis, lesson: Lesson, now: datetime, *, again: bool) -> State:
     """The state with all that a visit teaches, and with every suspicion gone; whoever still has one puts it back."""
     healthy = diagnosis.status is Status.HEALTHY
     finding = diagnosis.primary
-    look = "+" if finding is None else "-" if finding.cause.patience > 1 else ""
+    look = "" if again else "+" if finding is None else "-" if finding.cause.patience > 1 else ""
     seen = lesson.snapshot
     return replace(
         state,
@@ -242,12 +251,13 @@ def _baseline(state: State, diagnosis: Diagnosis, totals: Mapping[str, int], now
     return {**state.baseline, **{name: total for name, total in totals.items() if name not in held}}
 
 
-def _healthy(learnt: State, before: State, now: datetime, policy: Policy) -> tuple[State, Transition | None]:
+def _healthy(learnt: State, before: State, now: datetime, *, again: bool, good_looks: int) -> tuple[State, Transition | None]:
     if before.status is Status.HEALTHY:
         return learnt, None
-    needed = policy.good_looks if before.cause and CAUSES[before.cause].patience > 1 else 1
-    if before.mended + 1 < needed:
-        return replace(learnt, mended=before.mended + 1), None
+    needed = good_looks if before.cause and CAUSES[before.cause].patience > 1 else 1
+    mended = before.mended + 1 if not again else max(before.mended, 1)
+    if mended < needed:
+        return replace(learnt, mended=mended), None
     well = replace(learnt, status=Status.HEALTHY, cause=None, since=now, opened_at=None, concerned=())
     change = Change.RESOLVED if before.cause is not None else Change.FIRST_SEEN
     return _told(well, before, Diagnosis(Status.HEALTHY), change, now)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from rosterwatch.board import Sight
+from rosterwatch.board import SIGHT, Sight
 from rosterwatch.causes import NETWORK
 from rosterwatch.client import Network, can_reach
 from rosterwatch.diagnosis import Diagnosis, Known, blinded, diagnose
 from rosterwatch.district import District, SecretFault, SecretTrouble, looks_like_certificate, parse_secret
 from rosterwatch.fingerprint import fingerprint, same_pair
-from rosterwatch.health import Lesson, State, Transition, advance, wants_second_look
+from rosterwatch.health import APART, Lesson, Policy, State, Transition, advance, wants_second_look
 from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.probe import VISIT_SECONDS, probe
 from rosterwatch.queue import Visit, VisitQueue
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One district as it was seen, and the verdict; not yet stored."""
+    """One district as it was seen at ``at``, and the verdict; not yet stored."""
 
     name: str
     state: State | None
@@ -56,6 +56,7 @@ class Look:
     seen: Observation | SecretFault
     known: Known
     diagnosis: Diagnosis
+    at: datetime
 
     @property
     def reached_nobody(self) -> bool:
@@ -147,12 +148,12 @@ class Round:
         district = value if isinstance(value, SecretFault) else parse_secret(name, value.text)
         known = await asyncio.to_thread(self._known, name, value, district, state)
         if isinstance(district, SecretFault):
-            return Look(name, state, value, district, known, diagnose(district, known))
+            return Look(name, state, value, district, known, diagnose(district, known), self.now())
         seconds = self._seconds()
         if seconds < LEAST_SECONDS:
             return Outcome(name, done=False, problem="no time left")
         seen = await probe(district, network, dialect_hint=state.dialect if state else None, seconds=seconds, now=self.now)
-        return Look(name, state, value, seen, known, diagnose(seen, known))
+        return Look(name, state, value, seen, known, diagnose(seen, known), self.now())
 
     def _seconds(self) -> float:
         return min(VISIT_SECONDS, self.remaining() - self.reserve_seconds)
@@ -179,16 +180,19 @@ class Round:
         return replace(look, known=known, diagnosis=diagnose(look.seen, known))
 
     async def _is_blind(self, looks: Sequence[Look], network: Network) -> bool:
-        """Whether it is our own network that is down. Asked only when somebody could not be reached."""
-        unreached = [look for look in looks if look.reached_nobody]
-        if self.sight is None or not unreached:
+        """Whether it is our own network that is down: the control page is asked when a batch has reached nobody, and until it is up."""
+        visited = [look for look in looks if isinstance(look.seen, Observation)]
+        if self.sight is None or not visited:
             return False
-        if len(unreached) == sum(isinstance(look.seen, Observation) for look in looks) and self.control_url:
-            if not await can_reach(self.control_url, network):
-                await asyncio.to_thread(self.sight.lost, self.now())
-                return True
+        noted = await asyncio.to_thread(self.sight.noted)
+        nobody = all(look.reached_nobody for look in visited)
+        if self.control_url and (nobody or SIGHT in noted) and not await can_reach(self.control_url, network):
+            await asyncio.to_thread(self.sight.lost, self.now())
+            return True
+        if SIGHT in noted and (self.control_url or not nobody):
             await asyncio.to_thread(self.sight.regained)
-        return await asyncio.to_thread(self.sight.is_lost)
+            noted -= {SIGHT}
+        return bool(noted)
 
     def _known(self, name: str, value: SecretValue | SecretFault, district: District | SecretFault, state: State | None) -> Known:
         secret = self.secrets.name_of(name)
@@ -217,9 +221,9 @@ class Round:
     async def _store(self, look: Look, *, blind: bool) -> Outcome:
         if blind and look.reached_nobody:
             look = replace(look, diagnosis=blinded(look.diagnosis, look.known, look.name))
-        return await asyncio.to_thread(self._apply, look, self._lesson(look, self.now()))
+        return await asyncio.to_thread(self._apply, look, self._lesson(look))
 
-    def _lesson(self, look: Look, now: datetime) -> Lesson:
+    def _lesson(self, look: Look) -> Lesson:
         if isinstance(look.seen, SecretFault) or not isinstance(look.value, SecretValue):
             return Lesson()
         district = parse_secret(look.name, look.value.text)
@@ -232,17 +236,17 @@ class Round:
             host=look.seen.host,
             totals={c.name: c.total for c in look.seen.collections if c.state is CollectionState.OK and c.total is not None},
             terms=look.seen.terms,
-            not_before=now + min(timedelta(seconds=max(waits)), _LONGEST_RETRY_AFTER) if waits else None,
+            not_before=look.at + min(timedelta(seconds=max(waits)), _LONGEST_RETRY_AFTER) if waits else None,
             snapshot=snapshot(look.seen),
         )
 
     def _apply(self, look: Look, lesson: Lesson) -> Outcome:
-        name, state, now = look.name, look.state, self.now()
+        name, state, now = look.name, look.state, look.at
         if state is None and isinstance(look.seen, SecretFault) and look.seen.trouble is SecretTrouble.MISSING:
             # It was never seen, or was removed while its visit was under way: there is nothing to watch.
             return Outcome(name, done=True, diagnosis=look.diagnosis)
         for _ in range(_WRITE_TRIES):
-            after, transition = advance(state, name, look.diagnosis, lesson, now)
+            after, transition = advance(state, name, look.diagnosis, lesson, now, self._policy())
             if self.states.write(after, transition):
                 break
             reread = self.states.read([name]).get(name)
@@ -259,6 +263,9 @@ class Round:
             self.queue.send([Visit(name, "second_look", self._second_look_delay(after, now))])
         milliseconds = look.seen.milliseconds if isinstance(look.seen, Observation) else 0
         return Outcome(name, done=True, diagnosis=look.diagnosis, transition=transition, milliseconds=milliseconds)
+
+    def _policy(self) -> Policy:
+        return Policy(apart=min(APART, timedelta(seconds=self.second_look_seconds / 2)))
 
     def _second_look_delay(self, state: State, now: datetime) -> int:
         waits = (state.not_before - now).total_seconds() if state.not_before else 0.0
