@@ -230,7 +230,7 @@ def remove(stack: Stack, district: str, delete_secret: bool, recovery_days: int,
         raise EndError("Nothing is removed.", EXIT_INTERRUPTED)
     if exists:
         stack.secrets.delete(district, recovery_days)
-        click.echo(f"{name} is deleted. Until then: aws secretsmanager restore-secret --secret-id {name}")
+        click.echo(f"{name} is deleted. To have it back: aws secretsmanager restore-secret --secret-id {name}")
     stack.states.remove(district)
     stack.board.unmute(f"district/{district}")
     click.echo(f"{district} is no longer watched.")

@@ -63,6 +63,11 @@ class Stack:
                 return None
             raise
 
+    def who(self) -> str:
+        """Who is at the terminal, as AWS knows them: ``role/name`` or ``user/name``."""
+        arn: str = self.connect("sts").get_caller_identity()["Arn"]
+        return arn.rpartition(":")[2].removeprefix("assumed-role/")
+
     def request_visits(self, district: str | None = None) -> None:
         """Have the stack visit a district now, or all of them as at a tick of the schedule."""
         event = {"district": district} if district else {"reason": "recheck"}
