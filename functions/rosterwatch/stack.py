@@ -59,7 +59,7 @@ class Stack:
         try:
             return read_key(self.connect("secretsmanager"), self.outputs["FingerprintKeyArn"])
         except exceptions.ClientError as error:
-            if _is_denied(_code(error)):
+            if is_denied(error):
                 return None
             raise
 
@@ -189,7 +189,7 @@ _BUSY: Final = ("TooManyRequestsException", "ProvisionedThroughputExceededExcept
 
 def _refusal(error: exceptions.ClientError) -> str:
     code, operation = _code(error), error.operation_name
-    if _is_denied(code):
+    if is_denied(error):
         return f"AWS does not let you do this: you lack the right to {operation}. docs/operators-iam.md lists all that is needed."
     if code in _ENDED:
         return "The AWS credentials have expired: sign in again."
@@ -204,5 +204,7 @@ def _code(error: exceptions.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _is_denied(code: str) -> bool:
+def is_denied(error: exceptions.ClientError) -> bool:
+    """Whether AWS refuses because a right is lacking."""
+    code = _code(error)
     return code.startswith("AccessDenied") or code in ("AuthorizationError", "UnauthorizedOperation", "NotAuthorized")
