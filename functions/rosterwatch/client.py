@@ -10,7 +10,7 @@ import asyncio
 import functools
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -28,7 +28,6 @@ from rosterwatch.network import AddressNotAllowedError, CheckedTransport, Resolv
 from rosterwatch.observation import Body, BodyKind, Exchange, Fault, Phase, Redirect
 
 USER_AGENT: Final = f"Rosterwatch/{rosterwatch.__version__} (OneRoster connection monitor; read-only)"
-HEADERS: Final = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"}
 BODY_CAP_BYTES: Final = 1024 * 1024
 CONNECT_SECONDS: Final = 10.0
 REQUEST_SECONDS: Final = 20.0
@@ -113,12 +112,20 @@ class Client:
         self._transport = CheckedTransport(
             network.context, network.resolver, allow_private=network.allow_private, connections=network.turns
         )
-        self._cookies = httpx.Cookies()
-        limits = httpx.Timeout(network.request_seconds, connect=network.connect_seconds)
-        self._extensions = {"timeout": limits.as_dict()}
+        self._http = self._session()
+        self._without_cookies = self._session()  # the same connections, another jar
         self.turns = network.turns
         self.requests = 0
         self.tls_expires: dict[str, datetime] = {}  # by host
+
+    def _session(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=self._transport,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(self._network.request_seconds, connect=self._network.connect_seconds),
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,10 +167,9 @@ class Client:
             if known:
                 return Answer(Exchange(phase, target, fault=known))
             self.requests += 1
-            jar = self._cookies if cookies else None
-            together = {**HEADERS, **(headers or {})}
-            make = functools.partial(httpx.Request, headers=together, cookies=jar, content=content, extensions=self._extensions)
-            answer = await self._exchange(phase, target, functools.partial(make, method, url), jar)
+            session = self._http if cookies else self._without_cookies
+            streaming = session.stream(method, url, headers=headers, content=content)
+            answer = await self._exchange(phase, target, streaming, url)
             if answer.exchange.fault and answer.exchange.fault.before_connection:
                 self._network.mark_unreachable(host, port, answer.exchange.fault)
         finally:
@@ -173,11 +179,11 @@ class Client:
         exchange = replace(answer.exchange, milliseconds=round(took * 1000))
         return Answer(exchange, answer.document, answer.headers, starved)
 
-    async def _exchange(self, phase: Phase, target: str, make: Callable[[], httpx.Request], jar: httpx.Cookies | None) -> Answer:
+    async def _exchange(self, phase: Phase, target: str, streaming: Any, url: str) -> Answer:
         ends = asyncio.get_running_loop().time() + self._network.request_seconds
         try:
             async with asyncio.timeout_at(min(ends, self._deadline)):
-                return await self._read(phase, target, make(), jar)
+                return await self._read(phase, target, streaming, url)
         except TimeoutError as error:
             fault = fault_of(error) if ends <= self._deadline else Fault.DEADLINE
             return Answer(Exchange(phase, target, fault=fault))
@@ -187,44 +193,37 @@ class Client:
         except (AddressNotAllowedError, OSError, UnicodeError, httpx.InvalidURL) as error:
             return Answer(Exchange(phase, target, fault=fault_of(error)))
 
-    async def _read(self, phase: Phase, target: str, request: httpx.Request, jar: httpx.Cookies | None) -> Answer:
-        response = await self._transport.handle_async_request(request)
-        try:
+    async def _read(self, phase: Phase, target: str, streaming: Any, url: str) -> Answer:
+        async with streaming as response:
             self._note_certificate(response)
-            if jar is not None and "set-cookie" in response.headers:
-                jar.extract_cookies(response)
-                self._limit_cookies()
             body, document = await _read_capped(response)
-        finally:
-            await response.aclose()
-        headers = response.headers
-        exchange = Exchange(
-            phase,
-            target,
-            status=response.status_code,
-            media_type=_media_type(headers),
-            body=body,
-            redirect=_redirect(str(request.url), response.status_code, headers.get("location")),
-            challenges=_challenges(headers),
-            retry_after=_retry_after(headers.get("retry-after")),
-            clock_offset=_clock_offset(headers.get("date")),
-        )
-        return Answer(exchange, document, headers)
+            self._limit_cookies()
+            headers = response.headers
+            exchange = Exchange(
+                phase,
+                target,
+                status=response.status_code,
+                media_type=_media_type(headers),
+                body=body,
+                redirect=_redirect(url, response.status_code, headers.get("location")),
+                challenges=_challenges(headers),
+                retry_after=_retry_after(headers.get("retry-after")),
+                clock_offset=_clock_offset(headers.get("date")),
+            )
+            return Answer(exchange, document, headers)
 
     def _limit_cookies(self) -> None:
         """Drop the jar of a server that floods it, rather than send it all back."""
-        if sum(len(cookie.name) + len(cookie.value or "") for cookie in self._cookies.jar) > _COOKIE_CAP_BYTES:
-            self._cookies.clear()
+        if sum(len(cookie.name) + len(cookie.value or "") for cookie in self._http.cookies.jar) > _COOKIE_CAP_BYTES:
+            self._http.cookies.clear()
 
     def _note_certificate(self, response: httpx.Response) -> None:
-        if response.request.url.host in self.tls_expires:
-            return
         stream = response.extensions.get("network_stream")
         ssl_object = stream.get_extra_info("ssl_object") if stream else None
         certificate = ssl_object.getpeercert() if ssl_object else None
         if certificate and "notAfter" in certificate:
             ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
-            self.tls_expires[response.request.url.host] = ends
+            self.tls_expires[response.url.host] = ends
 
 
 async def can_reach(url: str, network: Network, seconds: float = CONNECT_SECONDS) -> bool:
