@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
-import select
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import httpcore
 import httpx
@@ -24,8 +22,6 @@ from rosterwatch.observation import Fault
 
 #: ``(host, port) -> addresses``; raises ``socket.gaierror`` as ``getaddrinfo`` does. The seam where tests put their own DNS.
 Resolver = Callable[[str, int], Awaitable[list[str]]]
-
-T = TypeVar("T")
 
 _CONNECT_SHARE_SECONDS: Final = 2.0  # each address of a host gets at least this much of the connect timeout
 # Its own pool, and a wide one: a name server that hangs for one district must not hold up the look-ups of the others.
@@ -68,11 +64,10 @@ def is_allowed(address: str, *, allow_private: bool) -> bool:
 
 
 class _Connection(httpcore.AsyncNetworkStream):
-    """A connection over a socket that never blocks. ``sessions`` of TLS are taken up again: what was verified stays so."""
+    """A connection before TLS. httpcore forgets to close it when it is cancelled in the middle of the handshake."""
 
-    def __init__(self, connected: socket.socket, sessions: dict[str, ssl.SSLSession]) -> None:
-        self._socket = connected
-        self._sessions = sessions
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
 
     async def start_tls(
         self,
@@ -81,83 +76,27 @@ class _Connection(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
     ) -> httpcore.AsyncNetworkStream:
         """Go over to TLS, or close."""
-        known = self._sessions.get(server_hostname or "")
         try:
-            over_tls = ssl_context.wrap_socket(
-                self._socket, server_hostname=server_hostname, do_handshake_on_connect=False, session=known
-            )
-            self._socket = over_tls
-            with _named(httpcore.ConnectTimeout, httpcore.ConnectError):
-                await self._when_ready(over_tls.do_handshake, timeout)
-        except BaseException:  # being cancelled in the middle, above all
-            self._socket.close()
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except asyncio.CancelledError:
+            await self._stream.aclose()
             raise
-        return self
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
         """As httpcore asks of a stream."""
-        with _named(httpcore.ReadTimeout, httpcore.ReadError):
-            read = await self._when_ready(lambda: self._socket.recv(max_bytes), timeout)
-        self._keep_session()
-        return read
+        return await self._stream.read(max_bytes, timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's interface
         """As httpcore asks of a stream."""
-        rest = memoryview(buffer)
-        with _named(httpcore.WriteTimeout, httpcore.WriteError):
-            while rest:
-                rest = rest[await self._when_ready(lambda: self._socket.send(rest), timeout, writes=True) :]  # noqa: B023 - at once
+        await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:
         """As httpcore asks of a stream."""
-        self._socket.close()
+        await self._stream.aclose()
 
     def get_extra_info(self, info: str) -> Any:
-        """As httpcore asks of a stream, as far as it asks."""
-        if info == "ssl_object":
-            return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
-        if info == "is_readable":  # an idle connection that is has been closed by the server
-            return bool(select.select([self._socket], [], [], 0)[0])
-        return None
-
-    async def _when_ready(self, step: Callable[[], T], seconds: float | None, *, writes: bool = False) -> T:
-        """What ``step`` returns, as soon as it need not wait for the other side. Raises TimeoutError and OSError."""
-        loop = asyncio.get_running_loop()
-        ends = None if seconds is None else loop.time() + seconds
-        while True:
-            try:
-                return step()
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as busy:
-                writing = isinstance(busy, ssl.SSLWantWriteError) or (writes and isinstance(busy, BlockingIOError))
-                async with asyncio.timeout_at(ends):
-                    await self._wait(loop, writing=writing)
-
-    async def _wait(self, loop: asyncio.AbstractEventLoop, *, writing: bool) -> None:
-        watch, leave = (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
-        ready = asyncio.Event()
-        watch(self._socket, ready.set)
-        try:
-            await ready.wait()
-        finally:
-            leave(self._socket)
-
-    def _keep_session(self) -> None:
-        connected = self._socket
-        if isinstance(connected, ssl.SSLSocket) and (host := connected.server_hostname or "") not in self._sessions:
-            session = connected.session
-            if session is not None:
-                self._sessions[host] = session
-
-
-@contextmanager
-def _named(slow: type[Exception], broken: type[Exception]) -> Iterator[None]:
-    """Raise what httpcore calls it when the other side is too slow, or the connection breaks."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise slow from error
-    except OSError as error:
-        raise broken from error
+        """As httpcore asks of a stream."""
+        return self._stream.get_extra_info(info)
 
 
 class _CheckedBackend(httpcore.AsyncNetworkBackend):
@@ -166,15 +105,15 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
     def __init__(self, resolver: Resolver, *, allow_private: bool) -> None:
         self._resolver = resolver
         self._allow_private = allow_private
-        self._sessions: dict[str, ssl.SSLSession] = {}
+        self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-        local_address: str | None = None,  # noqa: ARG002 - httpcore's interface
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Resolve, check and connect. Raises AddressNotAllowedError, socket.gaierror, and httpcore's connection errors."""
         loop = asyncio.get_running_loop()
@@ -191,9 +130,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         for position, address in enumerate(addresses):
             share = max((ends - loop.time()) / (len(addresses) - position), _CONNECT_SHARE_SECONDS)
             try:
-                with _named(httpcore.ConnectTimeout, httpcore.ConnectError):
-                    async with asyncio.timeout(share):
-                        return _Connection(await connected(address, port), self._sessions)
+                return _Connection(await self._backend.connect_tcp(address, port, share, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = failure or error  # the preferred address's story is the one to tell
         assert failure is not None  # noqa: S101 - the loop ran at least once and did not return
@@ -202,19 +139,6 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """As httpcore asks of a backend."""
         await asyncio.sleep(seconds)
-
-
-async def connected(address: str, port: int) -> socket.socket:
-    """A socket that never blocks, connected to a numeric address. Raises OSError."""
-    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    try:
-        made.settimeout(0)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(made, (address, port))
-    except BaseException:
-        made.close()
-        raise
-    return made
 
 
 class _Stream(httpx.AsyncByteStream):
@@ -254,9 +178,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
                 extensions=request.extensions,
             )
         )
-        return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Stream(answer.stream), extensions=answer.extensions, request=request
-        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer.stream), extensions=answer.extensions)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+import httpcore
 import pytest
 
-from rosterwatch import network
 from rosterwatch.client import Network
 from rosterwatch.diagnosis import Diagnosis, Known, Status, diagnose
 from rosterwatch.district import District as Watched
@@ -261,15 +260,15 @@ class Connected:
     def __init__(self) -> None:
         self.addresses: list[str] = []
 
-    async def connect(self, address: str, _port: int) -> socket.socket:
-        self.addresses.append(address)
-        raise ConnectionResetError
+    async def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        self.addresses.append(host)
+        raise httpcore.ConnectError from ConnectionResetError()
 
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> Connected:
     one = Connected()
-    monkeypatch.setattr(network, "connected", one.connect)
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", lambda _, *args, **kwargs: one.connect_tcp(*args, **kwargs))
     return one
 
 
