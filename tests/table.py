@@ -1,6 +1,7 @@
 """A table in memory that holds to the conditions DynamoDB would hold to: as much of its client as this project uses.
 
-``before`` and ``after`` are called around every write with a name for it and may raise: a crash, a throttle, a conflict.
+``before`` and ``after`` are called around every write with a name for it, and ``reading`` before every read; they may raise: a
+crash, a throttle, a conflict.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Table:
         self.page = page
         self.before: Callable[[str], None] = lambda _what: None
         self.after: Callable[[str], None] = lambda _what: None
+        self.reading: Callable[[str], None] = lambda _what: None
 
     @property
     def client(self) -> DynamoDBClient:
@@ -52,8 +54,9 @@ class Table:
         return {}
 
     def delete_item(self, **request: Any) -> Item:
+        gone = copy.deepcopy(self.items.get(_key(request["Key"])))
         self._write("DeleteItem", {"Delete": request})
-        return {}
+        return {"Attributes": gone} if gone and request.get("ReturnValues") == "ALL_OLD" else {}
 
     def update_item(self, **request: Any) -> Item:
         self._write("UpdateItem", {"Update": request})
@@ -64,10 +67,12 @@ class Table:
         return {}
 
     def batch_get_item(self, *, RequestItems: Item) -> Item:  # noqa: N803 - as the client has it
+        self.reading("BatchGetItem")
         found = [self.items.get(_key(key)) for key in RequestItems[TABLE]["Keys"]]
         return {"Responses": {TABLE: copy.deepcopy([item for item in found if item is not None])}, "UnprocessedKeys": {}}
 
     def query(self, **request: Any) -> Item:
+        self.reading("Query")
         assert request["KeyConditionExpression"] == "pk = :pk"
         pk = request["ExpressionAttributeValues"][":pk"]["S"]
         start = request.get("ExclusiveStartKey", {}).get("sk", {}).get("S", "")

@@ -28,10 +28,11 @@ SETTINGS: dict[str, Callable[[dict[str, str]], object]] = {
     "DispatchDistricts": settings.dispatch_settings,
     "CheckDistricts": settings.check_settings,
     "SendAlerts": settings.alert_settings,
+    "RenderDashboard": settings.render_settings,
 }
 
-# Read where they are: Lambda sets the one, and there is no dashboard yet to name in the other.
-NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "ROSTERWATCH_DASHBOARD"}
+# Lambda sets it.
+NOT_FROM_THE_TEMPLATE = {"AWS_REGION"}
 
 # One topic for each dialect in which an alert is told.
 ALERT_TOPICS = ["AlertTopic", "AlertCardTopic", "AlertAlarmTopic", "AlertEventTopic"]

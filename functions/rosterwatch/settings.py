@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from rosterwatch.alerts import DIALECTS, Links
 
@@ -48,6 +49,16 @@ class AlertSettings:
     links: Links
 
 
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """For ``render_dashboard``. ``stale_after``: how long after its last visit a district counts as not watched."""
+
+    secret_prefix: str
+    table: str
+    queue_url: str
+    stale_after: timedelta
+
+
 def dispatch_settings(environ: Mapping[str, str] = os.environ) -> DispatchSettings:
     """Read them. Raises SettingError."""
     return DispatchSettings(
@@ -86,6 +97,16 @@ def alert_settings(environ: Mapping[str, str] = os.environ) -> AlertSettings:
             secret_prefix=_text(environ, "SECRET_PREFIX"),
             runbook_url=environ.get(_PREFIX + "RUNBOOK_URL", ""),
         ),
+    )
+
+
+def render_settings(environ: Mapping[str, str] = os.environ) -> RenderSettings:
+    """Read them. Raises SettingError."""
+    return RenderSettings(
+        secret_prefix=_text(environ, "SECRET_PREFIX"),
+        table=_text(environ, "TABLE"),
+        queue_url=_text(environ, "QUEUE_URL"),
+        stale_after=timedelta(minutes=_number(environ, "STALE_MINUTES", 1, 10080)),
     )
 
 

@@ -18,7 +18,7 @@ from tests.local_aws import ENVIRONMENTS, REPOSITORY
 pytestmark = pytest.mark.deploy
 
 BROUGHT_BY_LAMBDA = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"]
-FUNCTIONS = ["DispatchDistricts", "CheckDistricts", "SendAlerts"]
+FUNCTIONS = ["DispatchDistricts", "CheckDistricts", "SendAlerts", "RenderDashboard"]
 
 
 def build(folder: Path, **environment: str) -> Path:

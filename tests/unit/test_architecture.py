@@ -30,6 +30,7 @@ PURE = {
     "health",
 }
 PURE |= {"incidents", "mute", "observation", "oneroster", "providers", "record", "report", "rules", "snapshot", "wording"}
+PURE |= {"markup", "matrix", "popup", "widget"}
 HTTP = {"httpx", "httpcore", "h2", "anyio", "socket", "ssl"}
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import pytest
 
 from rosterwatch.alerts import DIALECTS, Links
-from rosterwatch.settings import SettingError, alert_settings, check_settings, dispatch_settings
+from rosterwatch.settings import SettingError, alert_settings, check_settings, dispatch_settings, render_settings
 
 Reader = Callable[[Mapping[str, str]], object]
 DISPATCH = {"SECRET_PREFIX": "rosterwatch/", "TABLE": "table", "QUEUE_URL": "https://queue", "SPREAD_SECONDS": "600"}
@@ -28,7 +29,13 @@ ALERT = {
     "DISPATCH_FUNCTION": "dispatch",
     "SECRET_PREFIX": "rosterwatch/",
 }
-READERS: list[tuple[Reader, dict[str, str]]] = [(dispatch_settings, DISPATCH), (check_settings, CHECK), (alert_settings, ALERT)]
+RENDER = {"SECRET_PREFIX": "rosterwatch/", "TABLE": "table", "QUEUE_URL": "https://queue", "STALE_MINUTES": "45"}
+READERS: list[tuple[Reader, dict[str, str]]] = [
+    (dispatch_settings, DISPATCH),
+    (check_settings, CHECK),
+    (alert_settings, ALERT),
+    (render_settings, RENDER),
+]
 
 
 def environ(values: Mapping[str, str]) -> dict[str, str]:
@@ -44,6 +51,10 @@ def test_what_is_set_is_read() -> None:
     assert check_settings(environ({**CHECK, "CA_BUNDLE": "ca.pem"})).ca_bundle == "ca.pem"
     assert (settings.control_url, settings.try_previous) == ("", True)
     assert check_settings(environ({**CHECK, "CONTROL_URL": "https://control"})).control_url == "https://control"
+
+
+def test_a_district_is_stale_after_the_minutes_that_are_set() -> None:
+    assert render_settings(environ(RENDER)).stale_after == timedelta(minutes=45)
 
 
 def test_every_dialect_has_its_topic_and_the_links_may_be_few() -> None:

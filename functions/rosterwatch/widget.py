@@ -1,0 +1,328 @@
+"""Pure: the dashboard's widget, which is the fleet at a glance and a page of its districts, as HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from rosterwatch import oneroster
+from rosterwatch.causes import CAUSES
+from rosterwatch.diagnosis import Status
+from rosterwatch.markup import (
+    LOOK_SIGNS,
+    STATUS_SIGNS,
+    Frame,
+    ago,
+    button,
+    cause_words,
+    cell_box,
+    full,
+    page,
+    sentence,
+    sparkline,
+    status_badge,
+    text,
+)
+from rosterwatch.matrix import SHOWN, Page, Row, View, count, select
+from rosterwatch.providers import PROVIDERS
+from rosterwatch.snapshot import CERTIFICATE, TLS, TOKEN, Look, cell
+
+#: The columns of cells, in the order in which a visit asks.
+COLUMNS: Final = (TOKEN, CERTIFICATE, TLS, *oneroster.REQUIRED, *oneroster.OPTIONAL)
+_HEADS: Final = {
+    TOKEN: "Tok",
+    CERTIFICATE: "Crt",
+    TLS: "TLS",
+    "orgs": "Org",
+    "schools": "Sch",
+    "academicSessions": "Ses",
+    "terms": "Trm",
+    "courses": "Crs",
+    "classes": "Cls",
+    "users": "Usr",
+    "students": "Stu",
+    "teachers": "Tch",
+    "enrollments": "Enr",
+    "gradingPeriods": "Grd",
+    "demographics": "Dem",
+}
+_LEGEND: Final = (
+    (Look.OK, "in order"),
+    (Look.DENIED, "refused"),
+    (Look.BROKEN, "fails"),
+    (Look.EMPTY, "empty"),
+    (Look.ENDING, "ends soon"),
+    (Look.UNTESTED, "not asked"),
+)
+_MOST_COLLECTIONS: Final = 3
+
+DESCRIPTION: Final = """## Rosterwatch: districts
+
+Shows every watched district: what can be read from its OneRoster server, what is wrong, since when, and whose move it is.
+
+* **Tiles** count the districts by status; a click shows those of one kind. The default shows what needs attention.
+* **A row** has one cell for the token, the API Certificate, the TLS certificate and each collection. Hold the pointer over one.
+* **The district's name** opens all that is known of it: evidence, next steps, recent changes.
+* **Re-check** visits a district now. **Mute** holds its alerts back for a time; resolutions are still told.
+
+### Parameters (all optional)
+``` yaml
+show: broken        # broken, failing, degraded, unknown, healthy, stale, muted or all
+cause: ""           # a cause by its name, such as credentials_revoked
+provider: ""        # a provider by its name, such as aeries
+find: ""            # part of a district's or a host's name
+```
+
+Whoever uses the buttons needs `lambda:InvokeFunction` on this function, and nothing else.
+"""
+
+
+def render(rows: Sequence[Row], view: View, frame: Frame, *, notice: str = "", blind_since: datetime | None = None) -> str:
+    """The whole widget. ``notice`` says what a button has just done; ``blind_since``: the monitor itself cannot see."""
+    notes = _notes(notice, blind_since, frame)
+    if not rows:
+        return page(frame, notes + _no_district(frame))
+    shown = select(rows, view)
+    counts = count(rows)
+    body = _table(shown, frame) if shown.rows else _nothing(shown.view, counts, rows, frame)
+    return page(frame, notes + _tiles(counts, shown.view, frame) + _form(rows, shown, frame) + body + _foot(shown, frame))
+
+
+def _notes(notice: str, blind_since: datetime | None, frame: Frame) -> str:
+    notes = f'<p class="rw-note" role="status">{text(notice)}</p>' if notice else ""
+    if blind_since is not None:
+        notes += (
+            f'<p class="rw-note rw-warn" role="status"><b>The monitor itself cannot see</b> since {text(full(blind_since))} '
+            f"({text(ago(blind_since, frame.now))}): its own way to the internet is down. No district is blamed meanwhile.</p>"
+        )
+    return notes
+
+
+# -- the fleet ----------------------------------------------------------------------------------------------------------
+
+
+def _tiles(counts: Mapping[str, int], view: View, frame: Frame) -> str:
+    tiles = ""
+    for status in (Status.FAILING, Status.DEGRADED, Status.UNKNOWN, Status.HEALTHY):
+        sign = f'<i aria-hidden="true">{STATUS_SIGNS[status]}</i>'
+        tiles += _tile(status.value, sign, status.value, counts[status.value], view, frame)
+    for show in ("stale", "muted"):
+        if counts[show]:
+            tiles += _tile(show, "", SHOWN[show].lower(), counts[show], view, frame)
+    tiles += _tile("all", "", "districts", counts["all"], view, frame)
+    parts = "".join(
+        f'<span class="rw-bar-{status.value}" style="flex:{counts[status.value]}"></span>'
+        for status in (Status.FAILING, Status.DEGRADED, Status.UNKNOWN, Status.HEALTHY)
+        if counts[status.value]
+    )
+    return (
+        f'<div class="rw-top" role="group" aria-label="Districts by status">{tiles}</div>'
+        f'<div class="rw-bar" aria-hidden="true">{parts}</div>'
+    )
+
+
+def _tile(show: str, sign: str, word: str, number: int, view: View, frame: Frame) -> str:
+    pressed = "true" if view.show == show else "false"
+    kind = f'rw-tile rw-t-{show}{"" if number else " rw-zero"}" aria-pressed="{pressed}'
+    sent = {"show": show, "cause": "", "provider": "", "find": "", "page": 1}
+    return button(frame, f"{sign}<b>{number:,}</b>{text(word)}", sent, kind=kind, title=f"Show: {SHOWN[show]}")
+
+
+def _form(rows: Sequence[Row], shown: Page, frame: Frame) -> str:
+    view = shown.view
+    causes = Counter(row.cause for row in rows if row.cause)
+    providers = Counter(row.provider for row in rows if row.provider)
+    fields = _select("show", "Show", [(name, words) for name, words in SHOWN.items()], view.show)
+    if causes or view.cause:
+        some = [(name, f"{cause_words(name)} ({causes[name]:,})") for name in sorted({*causes, view.cause} - {""})]
+        fields += _select("cause", "Cause", [("", "Any"), *some], view.cause)
+    if len(providers) > 1 or view.provider:
+        many = [(name, f"{_product(name)} ({providers[name]:,})") for name in sorted({*providers, view.provider} - {""})]
+        fields += _select("provider", "Provider", [("", "Any"), *many], view.provider)
+    fields += (
+        f'<label>Find <input type="search" name="find" value="{text(view.find)}" placeholder="district or host" maxlength="100">'
+        "</label>"
+    )
+    fields += f'<input type="hidden" name="page" value="{view.page}">'
+    return f'<form class="rw-form">{fields}{button(frame, "Apply", {"page": 1}, kind="rw-btn")}</form>'
+
+
+def _select(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> str:
+    lines = "".join(
+        f'<option value="{text(value)}"{" selected" if value == chosen else ""}>{text(words)}</option>' for value, words in options
+    )
+    return f'<label>{label} <select name="{name}">{lines}</select></label>'
+
+
+def _product(provider: str) -> str:
+    known = PROVIDERS.get(provider)
+    return known.wording.product if known else provider
+
+
+# -- the districts ------------------------------------------------------------------------------------------------------
+
+
+def _table(shown: Page, frame: Frame) -> str:
+    cells = "".join(
+        f'<th scope="col" class="rw-x{" rw-gap" if place in (TOKEN, "orgs", "gradingPeriods") else ""}">'
+        f'<abbr title="{text(place)}">{_HEADS[place]}</abbr></th>'
+        for place in COLUMNS
+    )
+    head = (
+        '<th scope="col">Status</th><th scope="col">District</th>'
+        '<th scope="col">What is wrong <span class="rw-dim">whose move</span></th>'
+        f'<th scope="col">Since</th><th scope="col">Seen</th>{cells}<th scope="col">Time</th>'
+        '<th scope="col"><span class="rw-hide">Actions</span></th>'
+    )
+    rows = "".join(_row(row, frame) for row in shown.rows)
+    caption = f"Districts {shown.first} to {shown.first + len(shown.rows) - 1} of {shown.total}"
+    return (
+        '<div class="rw-scroll" tabindex="0" role="region" aria-label="Districts"><table class="rw-m">'
+        f'<caption class="rw-hide">{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _row(row: Row, frame: Frame) -> str:
+    state = row.state
+    opened = button(
+        frame,
+        text(row.district),
+        {"open": row.district},
+        kind="rw-name",
+        display="popup",
+        title=_title(row),
+        name=f"Open {row.district}",
+    )
+    tags = f'<span class="rw-tag" title="{text(row.quiet)}">muted</span>' if row.quiet else ""
+    cells = "".join(
+        f'<td class="rw-x{" rw-gap" if place in (TOKEN, "orgs", "gradingPeriods") else ""}">'
+        f"{cell_box(place, cell(state.cells, place), state.tls_until) if state and state.cells else ''}</td>"
+        for place in COLUMNS
+    )
+    since = f'<span title="{text(full(row.since))}">{text(ago(row.since, frame.now))}</span>' if row.since else ""
+    line = sparkline(state.durations, _durations_label(state.durations)) if state else ""
+    return (
+        f'<tr><td>{status_badge(row.status)}</td><th scope="row">{opened}</th><td class="rw-why">{_why(row)}{tags}</td>'
+        f'<td>{since}</td><td>{_seen(row, frame)}</td>{cells}<td>{line}</td><td class="rw-acts">{_actions(row, frame)}</td></tr>'
+    )
+
+
+def _title(row: Row) -> str:
+    return f"{row.district}" + (f" on {row.state.host}" if row.state and row.state.host else "") + ": show what is known"
+
+
+def _why(row: Row) -> str:
+    if row.trouble:
+        return f"{text(row.trouble)} <small>Our move</small>"
+    state = row.state
+    if row.cause is None or state is None:
+        if state is not None and state.suspected:
+            return f"<small>Suspected: {text(cause_words(state.suspected))}, to be looked at again</small>"
+        return ""
+    words = cause_words(row.cause)
+    if state.concerned and row.cause == state.cause:
+        names = ", ".join(state.concerned[:_MOST_COLLECTIONS])
+        more = len(state.concerned) - _MOST_COLLECTIONS
+        words += f": {names}" + (f" and {more} more" if more > 0 else "")
+    cause = CAUSES.get(row.cause)
+    owner = f"<small>{text(sentence(cause.owner.value))}</small>" if cause else ""
+    return f"{text(sentence(words))} {owner}"
+
+
+def _seen(row: Row, frame: Frame) -> str:
+    if row.state is None:
+        return ""
+    words = f'<span title="{text(full(row.state.visited_at))}">{text(ago(row.state.visited_at, frame.now))}</span>'
+    return words + ('<span class="rw-tag">stale</span>' if row.stale else "")
+
+
+def _durations_label(durations: Sequence[int]) -> str:
+    return f"Time of the last {len(durations)} visits, now {durations[-1] / 1000:.1f} s" if durations else ""
+
+
+def _actions(row: Row, frame: Frame) -> str:
+    name = row.district
+    recheck = button(
+        frame,
+        "Re-check",
+        {"do": "recheck", "district": name},
+        title="Visit this district now",
+        name=f"Re-check {name} now",
+        confirmation=f"Visit {name} now?",
+    )
+    if row.muted:
+        quiet = button(
+            frame,
+            "Unmute",
+            {"do": "unmute", "district": name},
+            title="Let its alerts through again",
+            name=f"Unmute {name}",
+            confirmation=f"Let the alerts of {name} through again?",
+        )
+    else:
+        quiet = button(
+            frame,
+            "Mute 4 h",
+            {"do": "mute", "district": name, "hours": 4},
+            title="Hold its alerts back for four hours",
+            name=f"Mute {name} for 4 hours",
+            confirmation=f"Hold the alerts of {name} back for 4 hours? It is watched all the same, and a resolution is still told.",
+        )
+    return recheck + quiet
+
+
+# -- around it ----------------------------------------------------------------------------------------------------------
+
+
+def _foot(shown: Page, frame: Frame) -> str:
+    legend = "".join(
+        f'<span class="rw-c rw-c-{look.name.lower()}" aria-hidden="true">{LOOK_SIGNS[look]}</span>{words}'
+        for look, words in _LEGEND
+    )
+    turn = ""
+    if shown.pages > 1:
+        before, after = shown.view.page - 1, shown.view.page + 1
+        turn = f"<span>Page {shown.view.page} of {shown.pages}</span>"
+        if before >= 1:
+            turn = button(frame, "Previous", {"page": before}, kind="rw-btn", name="Previous page") + turn
+        if after <= shown.pages:
+            turn += button(frame, "Next", {"page": after}, kind="rw-btn", name="Next page")
+    last = shown.first + len(shown.rows) - 1
+    what = f"{shown.first:,}-{last:,} of {shown.total:,}, failing first, newest first" if shown.rows else ""
+    return (
+        f'<div class="rw-foot"><span class="rw-legend">{legend}</span><span>{what}</span><span class="rw-pages">{turn}</span></div>'
+    )
+
+
+def _nothing(view: View, counts: Mapping[str, int], rows: Sequence[Row], frame: Frame) -> str:
+    every = button(frame, "Show all districts", _sent(replace(view, show="all", cause="", provider="", find="")), kind="rw-btn")
+    if view.is_narrowed:
+        return f'<div class="rw-empty"><h2>No district matches</h2><p>Nothing here under these filters.</p>{every}</div>'
+    if view.show == "broken":
+        visits = [row.state.visited_at for row in rows if row.state]
+        last = f" The last visit was {text(ago(max(visits), frame.now))} ago." if visits else ""
+        number = counts["all"]
+        of_all = "The one district is" if number == 1 else f"All {number:,} districts are"
+        return f'<div class="rw-empty"><h2>Nothing needs attention</h2><p>{of_all} healthy.{last}</p>{every}</div>'
+    return f'<div class="rw-empty"><h2>None</h2><p>No district is {text(SHOWN[view.show].lower())}.</p>{every}</div>'
+
+
+def _sent(view: View) -> dict[str, Any]:
+    return {"show": view.show, "cause": view.cause, "provider": view.provider, "find": view.find, "page": view.page}
+
+
+def _no_district(frame: Frame) -> str:
+    name = text(f"{frame.secret_prefix}springfield")
+    return (
+        '<div class="rw-empty"><h2>No district yet</h2><p>A district is watched as soon as its credentials are stored. With the '
+        "command line, which visits the server before it stores anything:</p><pre>rosterwatch add springfield</pre>"
+        "<p>Or store your first secret like this, with the four things that the district's administrator has handed over:</p>"
+        f"<pre>cat &gt; springfield.json &lt;&lt;'END'\n"
+        '{"base_url": "https://springfield.aeries.example/aeries",\n "api_certificate": "...", "consumer_id": "...", '
+        '"consumer_secret": "..."}\nEND\n'
+        f"aws secretsmanager create-secret --name {name} --secret-string file://springfield.json\nrm springfield.json</pre>"
+        "<p>It is visited within a minute, and shows up here.</p></div>"
+    )
