@@ -13,7 +13,7 @@ from rosterwatch.address import without_query
 from rosterwatch.auth import Grant, TokenRequest
 from rosterwatch.client import Answer
 from rosterwatch.district import District
-from rosterwatch.observation import Dialect, Exchange, Phase, Token, TokenAttempt
+from rosterwatch.observation import Asked, Dialect, Exchange, Phase, Token, TokenAttempt
 from rosterwatch.providers import Auth, TokenDialect
 
 HTTP_BAD_REQUEST: Final = 400
@@ -42,6 +42,7 @@ class Access:
     send: Send
     hint: str | None = None
     proof: Proof | None = None
+    asked: Asked = field(default_factory=Asked)
     attempts: list[TokenAttempt] = field(default_factory=list)
     renewed: bool = False
     _dialect: TokenDialect | None = None  # the one that was asked last, and the scopes
@@ -54,10 +55,13 @@ class Access:
         if not self.district.auth.asks_for_token:
             self.proof = static_proof(self.district)
             return Token((), per_request=True)
-        if self.attempts:  # a verdict that was given before the visit began
+        self.attempts += self.asked.refusals or self.asked.missing.values()
+        if self.asked.refusals:
             return self.token()
         self._scopes = wanted_scopes(self.district)
         for dialect in sorted(self.district.token_dialects, key=lambda dialect: dialect.name != self.hint):
+            if dialect.url(self.district.base.url) in self.asked.missing:
+                continue
             attempt = await self._ask_with_fewer_scopes(dialect)
             if attempt is None or attempt.granted or not may_try_next(attempt.exchange):
                 break

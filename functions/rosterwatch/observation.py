@@ -7,7 +7,8 @@ the closed lists below, numbers, dates and names that were checked against an al
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 
@@ -183,6 +184,14 @@ class Token:
         answers = [exchange for exchange in refused if exchange.status in (400, 401, 403)]
         others = [exchange for exchange in refused if exchange.status not in (404, 405, 410)]
         return next(iter([*verdicts, *answers, *others, *refused]), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked before a visit, and is not to be asked again: verdicts of the token page, and token URLs that are none."""
+
+    refusals: tuple[TokenAttempt, ...] = ()
+    missing: Mapping[str, TokenAttempt] = field(default_factory=dict)
 
 
 class CollectionState(enum.StrEnum):

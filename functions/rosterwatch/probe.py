@@ -17,9 +17,10 @@ from rosterwatch.address import same_origin, without_query
 from rosterwatch.calendar import Season, season
 from rosterwatch.client import Answer, Client, Network
 from rosterwatch.district import District
-from rosterwatch.observation import Collection, CollectionState, Exchange, Observation, Phase, SystemInfo, Term, Token, TokenAttempt
+from rosterwatch.observation import Asked, Collection, CollectionState, Exchange, Observation, Phase, SystemInfo, Term, Token
 
 VISIT_SECONDS: Final = 40.0
+_NOTHING_ASKED: Final = Asked()
 # So many collections in a row refused with 401 and a new token: the host takes none. Fewer may be those of one box.
 _STRIKES: Final = 3
 
@@ -29,18 +30,18 @@ async def probe(
     network: Network,
     *,
     dialect_hint: str | None = None,
-    refusals: tuple[TokenAttempt, ...] = (),
+    asked: Asked = _NOTHING_ASKED,
     seconds: float = VISIT_SECONDS,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Observation:
     """Visit a district once, within ``seconds``. ``dialect_hint`` is the token dialect that worked last time.
 
-    ``refusals`` are verdicts on the credentials that were given a moment ago, and are taken instead of asking again.
+    What was ``asked`` a moment ago is not asked again.
     """
     loop = asyncio.get_running_loop()
     started, at = loop.time(), now()
     async with Client(network, started + seconds) as client:
-        visit = _Visit(district, client, dialect_hint, refusals)
+        visit = _Visit(district, client, dialect_hint, asked)
         observation = await visit.run(at)
     host, ends = min(client.tls_expires.items(), key=lambda item: item[1], default=(None, None))
     return replace(
@@ -57,14 +58,14 @@ class _Visit:
     district: District
     client: Client
     dialect_hint: str | None
-    refusals: tuple[TokenAttempt, ...] = ()
+    asked: Asked
     access: Access = field(init=False)
     strikes: int = 0  # collections in a row that were refused with every token of the visit
     stopped: bool = False  # the host wants no more of this visit
     waited_in_vain: bool = False
 
     def __post_init__(self) -> None:
-        self.access = Access(self.district, self._send, self.dialect_hint, attempts=list(self.refusals))
+        self.access = Access(self.district, self._send, self.dialect_hint, asked=self.asked)
 
     async def run(self, at: datetime) -> Observation:
         district = self.district

@@ -6,8 +6,10 @@ from typing import Any
 
 from rosterwatch import evidence
 from rosterwatch.diagnosis import Diagnosis, Finding
+from rosterwatch.discovered import Discovered
 from rosterwatch.district import SecretFault
 from rosterwatch.observation import Observation
+from rosterwatch.providers import Auth
 
 
 def to_json(seen: Observation | SecretFault, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -30,6 +32,29 @@ def to_json(seen: Observation | SecretFault, diagnosis: Diagnosis) -> dict[str, 
         "requests": observation.requests if observation else 0,
         "milliseconds": observation.milliseconds if observation else 0,
     }
+
+
+def discovered_json(found: Discovered | None) -> dict[str, Any] | None:
+    """What was found out about a server, and the secret to store for it: its credentials are for the reader to fill in."""
+    if found is None:
+        return None
+    return {
+        "provider": found.provider,
+        "version": found.version,
+        "auth": found.auth.value,
+        "token_url": found.token_url,
+        "data_url": found.data_url,
+        "secret": secret_to_store(found),
+        "requests": found.requests,
+        "notes": list(found.notes),
+    }
+
+
+def secret_to_store(found: Discovered) -> dict[str, Any]:
+    """The secret's fields, with words where its credentials belong."""
+    if found.auth is Auth.BEARER:
+        return found.secret | {"bearer_token": "<the bearer token>"}
+    return found.secret | {"consumer_id": "<the Consumer ID>", "consumer_secret": "<the Consumer Secret>"}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

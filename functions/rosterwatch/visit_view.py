@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from rosterwatch.diagnosis import Diagnosis, Finding
+from rosterwatch.discovered import Discovered
 from rosterwatch.district import SecretFault
 from rosterwatch.observation import CollectionState, Observation
-from rosterwatch.report import steps_of_visit
+from rosterwatch.report import secret_to_store, steps_of_visit
 from rosterwatch.terminal import STATUS_COLOURS, output
 
 _STATE_COLOURS: Final = {
@@ -36,6 +38,23 @@ def show_visit(seen: Observation | SecretFault, diagnosis: Diagnosis) -> None:
         console.print("Every required collection is readable and holds records.")
     for finding in diagnosis.findings:
         _show_finding(console, finding)
+
+
+def show_discovered(found: Discovered | None) -> None:
+    """Print what was found out, and what to store."""
+    if found is None:
+        return
+    console = output()
+    token = f", token at {found.token_url}" if found.token_url else ""
+    cost = f"{found.requests} requests" if found.requests != 1 else "1 request"
+    console.print(
+        f"Found out with {cost}: {found.provider}, OneRoster {found.version}, {found.auth}{token}", style="bold", markup=False
+    )
+    console.print(f"  data at {found.data_url}", style="dim", markup=False)
+    for note in found.notes:
+        console.print(f"  {note}", markup=False)
+    console.print("To watch this server, store:", style="dim")
+    console.print(json.dumps(secret_to_store(found), indent=2), markup=False)
 
 
 def _table(observation: Observation) -> Table:
