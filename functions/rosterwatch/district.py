@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from rosterwatch import fields, oneroster
 from rosterwatch.address import BaseUrl, data_root, exact, normalise
+from rosterwatch.observation import Term
 from rosterwatch.providers import PROVIDERS, Auth, Provider, TokenDialect
 
 
@@ -30,6 +31,7 @@ class District:
 
     ``auth`` is how it is entered, ``token_dialects`` where a token may be had. ``data`` is where the collections lie, and
     ``data_named`` says that the operator named it. ``scopes`` are asked for as they are; ``None``: what the collections need.
+    ``terms`` are the district's own calendar, if it was written down: that goes before what the server says.
     """
 
     name: str
@@ -45,6 +47,7 @@ class District:
     token_dialects: tuple[TokenDialect, ...] = ()
     scopes: tuple[str, ...] | None = None
     expires_on: date | None = None
+    terms: tuple[Term, ...] = ()
 
     @property
     def home(self) -> BaseUrl:
@@ -82,7 +85,8 @@ def parse_secret(name: str, text: str, *, allow_http: bool = False) -> District 
 
     Shape: ``{"base_url", "consumer_id", "consumer_secret"}`` and optionally ``api_certificate``, ``provider`` (default
     ``aeries``), ``required`` and ``optional`` (lists of collection names), and what differs from the provider's entry:
-    ``auth``, ``token_url``, ``data_url``, ``version``, ``scopes``, ``bearer_token`` (instead of the pair), ``expires_on``.
+    ``auth``, ``token_url``, ``data_url``, ``version``, ``scopes``, ``bearer_token`` (instead of the pair), ``expires_on``;
+    and ``terms``, the school calendar, where the server's own is missing or wrong.
     """
     given, mistakes = fields.load(text)
     if given is None:
@@ -102,6 +106,7 @@ def parse_secret(name: str, text: str, *, allow_http: bool = False) -> District 
         mistakes.append('field "required" is empty: name at least one collection, or leave the field out')
     scopes = fields.scopes(given, mistakes)
     expires_on = fields.day(given, "expires_on", mistakes)
+    terms = fields.terms(given, mistakes)
     token_url = fields.url(given, "token_url", mistakes, query=True, allow_http=allow_http)
     data_url = fields.url(given, "data_url", mistakes, query=False, allow_http=allow_http)
     version = fields.choice(given, "version", tuple(oneroster.DATA_PATHS), mistakes)
@@ -125,6 +130,7 @@ def parse_secret(name: str, text: str, *, allow_http: bool = False) -> District 
         _token_dialects(provider, auth, token_url, explicit="auth" in given),
         scopes if scopes is not None else provider.scopes,
         expires_on,
+        terms,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rosterwatch import oneroster
 from rosterwatch.address import BaseUrl, exact
+from rosterwatch.observation import Term
 
 #: The fields of text, the longest that each may be, and whether it must be there is for ``district.py`` to say.
 TEXTS: Final = (
@@ -25,10 +26,11 @@ TEXTS: Final = (
     "version",
     "expires_on",
 )
-LISTS: Final = ("scopes", "required", "optional")
+LISTS: Final = ("scopes", "required", "optional", "terms")
 _LONGEST_VALUE: Final = 4096
 _LONGEST_TOKEN: Final = 16 * 1024
 _MOST_SCOPES: Final = 40
+_MOST_TERMS: Final = 40
 # RFC 6749 section 3.3: a scope token is printable ASCII without blank, quote and backslash.
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,300}")
 
@@ -141,6 +143,26 @@ def scopes(fields: dict[str, Any], mistakes: list[str]) -> tuple[str, ...] | Non
         mistakes.append('field "scopes" holds something that is no scope: each is one text without blanks, quotes or backslashes')
         return None
     return tuple(dict.fromkeys(value))
+
+
+def terms(fields: dict[str, Any], mistakes: list[str]) -> tuple[Term, ...]:
+    """The district's own school calendar: a list of ``[first day, last day]``."""
+    value = fields.get("terms", [])
+    if not isinstance(value, list) or len(value) > _MOST_TERMS:
+        mistakes.append('field "terms" must be a list of first and last days, such as [["2026-08-12", "2027-06-04"]]')
+        return ()
+    found = []
+    for entry in value:
+        try:
+            first, last = (date.fromisoformat(one) for one in entry)
+        except (TypeError, ValueError):
+            mistakes.append('field "terms" has an entry that is no first and last day: write it as ["2026-08-12", "2027-06-04"]')
+            return ()
+        if first > last:
+            mistakes.append('field "terms" has an entry whose last day comes before its first: turn them round')
+            return ()
+        found.append(Term(first, last))
+    return tuple(found)
 
 
 def day(fields: dict[str, Any], name: str, mistakes: list[str]) -> date | None:

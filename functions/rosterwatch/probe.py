@@ -78,6 +78,7 @@ class _Visit:
         answered = any(exchange is not None and exchange.status for exchange in (systeminfo, *(a.exchange for a in token.attempts)))
         if district.credentials.api_certificate and answered:
             certificate, terms = await self._certificate()
+        terms = district.terms or terms
         if not terms and self._needs_calendar(collections, system, at.date()):
             terms = await self._calendar()
         seen = Observation(
@@ -131,7 +132,7 @@ class _Visit:
     async def _site(self, token: Token) -> Exchange | None:
         """Where no token page is: is OneRoster itself there? Asked without credentials, of products that have no systeminfo."""
         decisive = token.decisive
-        missing = decisive is not None and not token.granted and decisive.status in (404, 405, 410)
+        missing = decisive is not None and not token.granted and (decisive.status in (404, 405, 410) or token.is_blanket(decisive))
         if not missing or self.district.provider.has_systeminfo:
             return None
         answer = await self._send(Phase.COLLECTION, "GET", self._data_url("orgs"), target="/orgs", cookies=False)

@@ -239,3 +239,25 @@ def test_no_text_at_all_makes_reading_a_secret_raise(text: str) -> None:
 def test_no_value_and_no_strange_name_is_ever_shown(document: dict[str, Any]) -> None:
     for text in (json.dumps(document), json.dumps(GOOD | document), json.dumps(document)[:-1]):
         assert "zq7" not in repr(parse_secret("springfield", text))
+
+
+def test_a_district_may_bring_its_own_school_calendar() -> None:
+    terms = district(terms=[["2026-08-12", "2026-12-18"], ["2027-01-05", "2027-06-04"]]).terms
+    assert [(term.start.isoformat(), term.end.isoformat()) for term in terms] == [
+        ("2026-08-12", "2026-12-18"),
+        ("2027-01-05", "2027-06-04"),
+    ]
+    assert district().terms == ()
+
+
+@pytest.mark.parametrize(
+    "terms",
+    ["2026-08-12", {"start": "2026-08-12"}, [["2026-08-12"]], [["2026-08-12", "soon"]], [[1, 2]], ["2026"], [["2026-08-12"] * 3]],
+)
+def test_a_calendar_that_is_none_is_named_with_what_to_write(terms: object) -> None:
+    assert '"terms"' in mistake(terms=terms)
+    assert "2026-08-12" in mistake(terms=terms)
+
+
+def test_a_term_that_ends_before_it_begins_is_named() -> None:
+    assert "turn them round" in mistake(terms=[["2027-06-04", "2026-08-12"]])
