@@ -157,6 +157,10 @@ def sentence(error: Exception) -> str:
 _SENTENCES: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
     ((exceptions.ProfileNotFound,), "{error}: name one of your own with --profile."),
     (
+        (exceptions.InvalidConfigError, exceptions.ConfigParseError, exceptions.ConfigNotFound),
+        "The AWS configuration on this machine cannot be used: {error}.",
+    ),
+    (
         (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError),
         "There are no AWS credentials: sign in (aws sso login, aws configure), or name a profile with --profile.",
     ),
