@@ -411,7 +411,7 @@ def _emulator(aws: LocalAws, port: int, certificate: Path, key: Path) -> Iterato
 
 
 def _end(aws: LocalAws, process: subprocess.Popen[bytes]) -> None:
-    # It would wait for open connections to come to an end, and only a reset ends the functions' processes.
+    # It would wait for open connections to come to an end, and only a reset ends the functions' processes in order.
     aws.close()
     if process.poll() is None:
         with suppress(OSError):
@@ -422,6 +422,9 @@ def _end(aws: LocalAws, process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    # A function that an event started after the reset: it is in the group that the emulator led.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager
