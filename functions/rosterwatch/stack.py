@@ -20,7 +20,7 @@ from rosterwatch.secrets import SecretStore, read_key
 from rosterwatch.state import StateError, StateStore
 
 #: What the commands need of the stack. One of an older release may lack some of it.
-OUTPUTS: Final = ("DispatchFunction", "SecretPrefix", "TableName", "FingerprintKeyArn")
+OUTPUTS: Final = ("DispatchFunction", "SecretPrefix", "TableName", "QueueUrl", "FingerprintKeyArn")
 _PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=60)
 _LOOK_AGAIN_SECONDS: Final = 1.0
 

@@ -16,32 +16,46 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 
-def with_stack(command: Callable[Concatenate[Stack, P], None]) -> Callable[..., None]:
-    """Hand the command its stack, found by ``--stack``, ``--region`` and ``--profile``. What AWS refuses ends in a sentence."""
+def stack_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--stack``, ``--region`` and ``--profile``, as ``stack_name``, ``region`` and ``profile``."""
+    for option in (
+        click.option("--profile", help="The AWS profile.  [default: AWS_PROFILE, or the environment's credentials]"),
+        click.option("--region", help="The AWS region.  [default: that of the profile or the environment]"),
+        click.option(
+            "--stack",
+            "stack_name",
+            default="rosterwatch",
+            envvar="ROSTERWATCH_STACK",
+            show_default=True,
+            show_envvar=True,
+            help="The name of the deployed stack.",
+        ),
+    ):
+        command = option(command)
+    return command
 
-    @click.option(
-        "--stack",
-        "stack_name",
-        default="rosterwatch",
-        envvar="ROSTERWATCH_STACK",
-        show_default=True,
-        show_envvar=True,
-        help="The name of the deployed stack.",
-    )
-    @click.option("--region", help="The AWS region.  [default: that of the profile or the environment]")
-    @click.option("--profile", help="The AWS profile.  [default: AWS_PROFILE, or the environment's credentials]")
+
+def with_stack(command: Callable[Concatenate[Stack, P], None]) -> Callable[..., None]:
+    """Hand the command its stack, found by the options that name it. What AWS refuses ends in a sentence."""
+
+    @stack_options
     @functools.wraps(command)
     def with_options(stack_name: str, region: str | None, profile: str | None, **options: Any) -> None:
-        # Imported here: a check of a server needs no AWS, and its client takes a quarter of a second to load.
-        from rosterwatch.stack import StackError, open_stack, spoken  # noqa: PLC0415
-
-        try:
-            with spoken():
-                command(open_stack(stack_name, region, profile), **options)  # type: ignore[call-arg]
-        except StackError as error:
-            raise EndError(str(error)) from None
+        on_stack(command, stack_name, region, profile, **options)
 
     return with_options
+
+
+def on_stack(command: Callable[..., None], stack_name: str, region: str | None, profile: str | None, **options: Any) -> None:
+    """Call ``command`` with the stack of this name."""
+    # Imported here: a check of a server needs no AWS, and its client takes a quarter of a second to load.
+    from rosterwatch.stack import StackError, open_stack, spoken  # noqa: PLC0415
+
+    try:
+        with spoken():
+            command(open_stack(stack_name, region, profile), **options)
+    except StackError as error:
+        raise EndError(str(error)) from None
 
 
 def district_argument(*, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
