@@ -24,6 +24,8 @@ from rosterwatch.oneroster import DATA_PATHS
 from rosterwatch.probe import probe
 from rosterwatch.providers import PROVIDERS, Auth
 from rosterwatch.report import discovered_json, to_json
+from rosterwatch.stack_option import district_argument, on_stack, stack_options
+from rosterwatch.stored_visit import check_stored
 from rosterwatch.terminal import EXIT_BROKEN, EXIT_HEALTHY, EXIT_USAGE, messages, read_text
 from rosterwatch.visit_view import show_discovered, show_visit
 
@@ -37,6 +39,7 @@ _FILE_OR_INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_t
 
 
 @click.command()
+@district_argument(required=False)
 @click.option("--url", help="The base URL, for example https://district.aeries.net/aeries")
 @click.option("--consumer-id", help="The Consumer ID (or Client ID, or key). The Consumer Secret is never an argument.")
 @click.option(
@@ -66,7 +69,9 @@ _FILE_OR_INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_t
 @click.option("--allow-private", is_flag=True, help="Allow private and loopback addresses.")
 @click.option("--allow-http", is_flag=True, help="Allow plain http, for a server on this machine only.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@stack_options
 def check(
+    district: str | None,
     url: str | None,
     consumer_id: str | None,
     consumer_secret_file: Path | None,
@@ -83,11 +88,16 @@ def check(
     allow_private: bool,
     allow_http: bool,
     as_json: bool,
+    stack_name: str,
+    region: str | None,
+    profile: str | None,
 ) -> None:
-    """Visit one OneRoster server now. Needs no AWS.
+    """Visit one OneRoster server now, from here: DISTRICT with what the stack has stored, or any server, without AWS.
 
-    Reads one record of each collection and shows none of them. Without --provider it finds out first what the server is, with
-    eight requests at most, and says what to store. Exit code 0: healthy; 1: not healthy; 2: bad usage or secret.
+    Reads one record of each collection and shows none of them. Nothing is stored and nobody is told. With --url and without
+    --provider it finds out first what the server is, with eight requests at most, and says what to store.
+
+    Exit code 0: healthy; 1: not healthy; 2: bad usage or secret; 3: AWS or the stack cannot be used.
     """
     told = {
         "provider": provider,
@@ -99,6 +109,12 @@ def check(
         "scopes": [] if no_scope else list(scopes) or None,
     }
     fields: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    if district is not None:
+        if fields or consumer_id or consumer_secret_file or bearer_token_file or secret_file or allow_http:
+            raise click.UsageError("A district is visited with what is stored for it: name no other credentials and no URL.")
+        here = {"ca_bundle": ca_bundle, "allow_private": allow_private, "as_json": as_json}
+        on_stack(check_stored, stack_name, region, profile, district=district, **here)
+        return
     if secret_file is not None:
         if fields or consumer_id or consumer_secret_file or bearer_token_file:
             raise click.UsageError("--secret stands alone: what the other options say are fields in it.")
@@ -107,17 +123,17 @@ def check(
     else:
         fields |= _credentials(fields, consumer_id, consumer_secret_file, bearer_token_file)
         name, called, text = str(fields["base_url"]), "of this district", json.dumps(fields)
-    district = parse_secret(name, text, allow_http=allow_http)
+    parsed = parse_secret(name, text, allow_http=allow_http)
     found: Discovered | None = None
     seen: Observation | SecretFault
-    if isinstance(district, SecretFault):
-        seen, known = district, Known(called)
+    if isinstance(parsed, SecretFault):
+        seen, known = parsed, Known(called)
     else:
         # Loopback is what plain http is for.
-        network = _network(ca_bundle, allow_private=allow_private or (allow_http and district.home.url.startswith("http:")))
+        network = _network(ca_bundle, allow_private=allow_private or (allow_http and parsed.home.url.startswith("http:")))
         look = secret_file is None and provider is None
-        seen, found = asyncio.run(_look(district, fields if look else None, network, allow_http=allow_http))
-        known = Known(called, looks_like_certificate=seen.provider == "aeries" and looks_like_certificate(district))
+        seen, found = asyncio.run(_look(parsed, fields if look else None, network, allow_http=allow_http))
+        known = Known(called, looks_like_certificate=seen.provider == "aeries" and looks_like_certificate(parsed))
     diagnosis = diagnose(seen, known)
     if as_json:
         click.echo(json.dumps(to_json(seen, diagnosis) | {"discovered": discovered_json(found)}, indent=2))
