@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from rosterwatch.announcer import Announced, Announcer
 from rosterwatch.board import BoardStore
@@ -43,7 +42,7 @@ def edges() -> Edges:
     settings, session = alert_settings(), boto3.Session()
     topics = AlertTopics(session.client("sns"), settings.topic_arns, settings.links)
     store = BoardStore(session.client("dynamodb"), settings.table)
-    return Edges(settings, Announcer(store, topics, lambda: datetime.now(UTC), (ClientError, BotoCoreError)))
+    return Edges(settings, Announcer(store, topics, lambda: datetime.now(UTC)))
 
 
 def handler(_event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from rosterwatch.board import KEPT_CLOSED, Board, BoardStore
-from rosterwatch.incidents import Incident, Notice, Rules, claim, delivered, reconcile
+from rosterwatch.incidents import Incident, Notice, Rules, claim, delivered
 from rosterwatch.mute import is_muted
+from rosterwatch.notices import reconcile
 
 #: Longer than publishing takes, shorter than people would notice.
 CLAIMED_FOR: Final = timedelta(seconds=90)
@@ -34,21 +35,21 @@ class Topics(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What one run came to. ``refused`` names the errors of topics that did not take a notice."""
+    """What one run came to. ``refused`` names the errors by which a notice was not taken, ``unread`` what cannot be read."""
 
     published: tuple[tuple[Incident, Notice], ...]
     refused: tuple[str, ...]
     open_incidents: tuple[Incident, ...]
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """Everything a run needs from outside. ``refusals`` are the exceptions by which a topic says no."""
+    """Everything a run needs from outside."""
 
     store: BoardStore
     topics: Topics
     now: Callable[[], datetime]
-    refusals: tuple[type[Exception], ...]
     rules: Rules | None = None
 
     def run(self) -> Announced:
@@ -64,14 +65,21 @@ class Announcer:
             if closed is not None and not incident.pending and closed < self.now() - KEPT_CLOSED and incident.key not in incidents:
                 self.store.archive(incident)
         still_open = {one.key: one for one in (*board.incidents, *incidents.values())}
-        return Announced(tuple(published), tuple(refused), tuple(one for one in still_open.values() if one.is_open))
+        return Announced(
+            tuple(published),
+            tuple(refused),
+            tuple(one for one in still_open.values() if one.is_open),
+            tuple(board.unread.names),
+        )
 
     def _decide(self) -> tuple[Board, dict[str, Incident]]:
         """The board, and the incidents whose notices are ours to send: those we have written, and those left behind."""
         ours: dict[str, Incident] = {}
         for _ in range(_TRIES):
             board, now = self.store.read(), self.now()
-            verdict = reconcile(board.problems, board.incidents, board.fleet, _muting(board, now), now, self.rules)
+            verdict = reconcile(
+                board.problems, board.incidents, board.fleet, _muting(board, now), now, rules=self.rules, unread=board.unread
+            )
             for incident in verdict.incidents:
                 is_ours = bool(incident.pending) and (incident.key in ours or _is_free(incident, now))
                 written = replace(incident, claimed_until=now + CLAIMED_FOR) if is_ours else incident
@@ -110,8 +118,9 @@ class Announcer:
                         self.topics.publish(name, incident, notice)
                         sent.setdefault(notice.number, []).append(name)
                 published.append((incident, notice))
-        except self.refusals as error:
-            refused.append(type(error).__name__)  # the rest waits behind it, so that nothing is told out of order
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one incident must not cost the others their messages
+            # The type only: a message could carry anything. The rest waits behind it, so that nothing is told out of order.
+            refused.append(type(error).__name__)
         self._write_down(incident, sent)
 
     def _write_down(self, incident: Incident, sent: Mapping[int, Sequence[str]]) -> None:

@@ -12,26 +12,36 @@ The items, in the table of ``state.py``:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
 from rosterwatch.health import Change, State, Transition
-from rosterwatch.incidents import Fleet, Incident, Kind, Notice, Problem
-from rosterwatch.mute import Mute, Window, parse_window
+from rosterwatch.incidents import NOTHING_UNREAD, Fleet, Incident, Problem, Unread
+from rosterwatch.items import (
+    SHAPE,
+    ItemError,
+    incident_item,
+    key,
+    read_fleet,
+    read_incident,
+    read_mute,
+    read_problem,
+    read_window,
+)
+from rosterwatch.mute import Mute, Window
 from rosterwatch.record import to_record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: The shape of the items here. A reader leaves an item of a higher shape alone.
-SHAPE: Final = 1
 #: A closed incident is looked at for this long, in case it opens again; then it is history.
 KEPT_CLOSED: Final = timedelta(hours=1)
 _HISTORY_DAYS: Final = 400
+T = TypeVar("T")
 #: The names under which it is noted that a control probe has failed, and that most of the fleet fails at the network at once.
 SIGHT: Final = "sight"
 MAJORITY: Final = "majority"
@@ -47,6 +57,7 @@ class Board:
     windows: tuple[Window, ...]
     fleet: Fleet
     majority: bool = False
+    unread: Unread = NOTHING_UNREAD
 
 
 def problem_action(table: str, state: State, transition: Transition) -> dict[str, Any] | None:
@@ -64,14 +75,14 @@ def problem_action(table: str, state: State, transition: Transition) -> dict[str
         "opening": transition.incident,
         "record": to_record(transition),
     }
-    key, shape, number = _key("problem", state.district), {"N": str(SHAPE)}, {"N": str(transition.number)}
+    place, shape, number = key("problem", state.district), {"N": str(SHAPE)}, {"N": str(transition.number)}
     if not recovered:
-        item = {**key, "shape": shape, "number": number, "problem": {"S": json.dumps(document)}}
+        item = {**place, "shape": shape, "number": number, "problem": {"S": json.dumps(document)}}
         return {"Put": {"TableName": table, "Item": item}}
     return {
         "Update": {
             "TableName": table,
-            "Key": key,
+            "Key": place,
             "UpdateExpression": "SET problem = if_not_exists(problem, :problem), recovered_at = :at, "
             "#number = :number, shape = :shape",
             "ExpressionAttributeNames": {"#number": "number"},
@@ -93,35 +104,43 @@ class BoardStore:
         self._table = table
 
     def read(self) -> Board:
-        """All of it, consistently. What a newer release has written is left out, and so left alone."""
-        monitor = {item["sk"]["S"]: item for item in self._query("monitor")}
-        return Board(
-            tuple(_problem(item) for item in self._query("problem")),
-            tuple(_incident(item) for item in self._query("incident")),
-            self._mutes(),
-            self._windows(),
-            _fleet(monitor),
-            MAJORITY in monitor,
-        )
+        """All of it, consistently. What cannot be read is named, and left alone."""
+        problems, lost_problems = self._all("problem", read_problem)
+        incidents, lost_incidents = self._all("incident", read_incident)
+        around = self.surroundings()
+        unread = replace(around.unread, problems=lost_problems, incidents=lost_incidents)
+        return replace(around, problems=problems, incidents=incidents, unread=unread)
 
     def surroundings(self) -> Board:
         """The mutes, the windows and the fleet, without the problems and incidents themselves."""
+        mutes, lost_mutes = self._all("mute", read_mute)
+        windows, lost_windows = self._all("mute#window", read_window)
         monitor = {item["sk"]["S"]: item for item in self._query("monitor")}
-        mutes, windows = self._mutes(), self._windows()
-        return Board((), (), mutes, windows, _fleet(monitor), MAJORITY in monitor)
+        others = [*(f"mute {name}" for name in sorted(lost_mutes)), *(f"window {name}" for name in sorted(lost_windows))]
+        try:
+            fleet = read_fleet(monitor.get("fleet"), monitor.get(SIGHT))
+        except ItemError:
+            fleet = Fleet(0, 0)
+            others.append("monitor")
+        return Board((), (), mutes, windows, fleet, MAJORITY in monitor, Unread(others=tuple(others)))
 
-    def _mutes(self) -> tuple[Mute, ...]:
-        return tuple(_mute(item) for item in self._query("mute"))
-
-    def _windows(self) -> tuple[Window, ...]:
-        return tuple(window for item in self._query("mute#window") if (window := _window(item)) is not None)
+    def _all(self, pk: str, reader: Callable[[Mapping[str, Any]], T]) -> tuple[tuple[T, ...], frozenset[str]]:
+        """What can be read of a partition, and the sort keys of the rest."""
+        found: list[T] = []
+        lost: set[str] = set()
+        for item in self._query(pk):
+            try:
+                found.append(reader(item))
+            except ItemError:
+                lost.add(item["sk"]["S"])
+        return tuple(found), frozenset(lost)
 
     def write(self, incident: Incident) -> bool:
         """Store an incident. False: somebody else was first, and nothing was stored."""
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=_incident_item(incident),
+                Item=incident_item(incident),
                 ConditionExpression="attribute_not_exists(pk) OR version = :read",
                 ExpressionAttributeValues={":read": {"N": str(incident.version - 1)}},
             )
@@ -136,7 +155,7 @@ class BoardStore:
         try:
             self._client.delete_item(
                 TableName=self._table,
-                Key=_key("problem", problem.district),
+                Key=key("problem", problem.district),
                 ConditionExpression="#number = :number",
                 ExpressionAttributeNames={"#number": "number"},
                 ExpressionAttributeValues={":number": {"N": str(problem.number)}},
@@ -147,12 +166,12 @@ class BoardStore:
 
     def archive(self, incident: Incident) -> None:
         """Move a closed incident to the history; nothing if it has been opened again meanwhile."""
-        item = _incident_item(incident)
+        item = incident_item(incident)
         expires = int((incident.resolved_at or incident.opened_at).timestamp()) + _HISTORY_DAYS * 86400
-        kept: Any = {**item, **_key("incident#closed", incident.key), "expires_at": {"N": str(expires)}}
+        kept: Any = {**item, **key("incident#closed", incident.key), "expires_at": {"N": str(expires)}}
         gone: Any = {
             "TableName": self._table,
-            "Key": _key("incident", incident.key),
+            "Key": key("incident", incident.key),
             "ConditionExpression": "version = :read",
             "ExpressionAttributeValues": {":read": {"N": str(incident.version)}},
         }
@@ -164,26 +183,29 @@ class BoardStore:
 
     def note_majority(self, blind: bool, at: datetime) -> None:
         """Note whether most of the fleet fails at the network at once, which must be our own network."""
-        key = _key("monitor", MAJORITY)
+        note = key("monitor", MAJORITY)
         if blind:
-            self._client.put_item(TableName=self._table, Item={**key, "since": {"S": at.isoformat()}})
+            self._client.put_item(TableName=self._table, Item={**note, "since": {"S": at.isoformat()}})
         else:
-            self._client.delete_item(TableName=self._table, Key=key)
+            self._client.delete_item(TableName=self._table, Key=note)
 
     def count_fleet(self, districts: int, hosts: int) -> None:
         """Note how large the fleet is."""
         document = json.dumps({"districts": districts, "hosts": hosts})
-        self._client.put_item(TableName=self._table, Item={**_key("monitor", "fleet"), "fleet": {"S": document}})
+        self._client.put_item(TableName=self._table, Item={**key("monitor", "fleet"), "fleet": {"S": document}})
 
     def problem(self, district: str) -> Problem | None:
         """What is wrong with one district, as it was last told."""
-        item = self._client.get_item(TableName=self._table, Key=_key("problem", district), ConsistentRead=True).get("Item")
-        return _problem(item) if item and int(item["shape"]["N"]) <= SHAPE else None
+        item = self._client.get_item(TableName=self._table, Key=key("problem", district), ConsistentRead=True).get("Item")
+        try:
+            return read_problem(item) if item else None
+        except ItemError:
+            return None
 
     def mute(self, mute: Mute) -> None:
         """Silence a target until a time; what it was muted for before is replaced."""
         document = {"until": mute.until.isoformat(), "reason": mute.reason, "by": mute.by}
-        self._put(_key("mute", mute.target), mute=json.dumps(document), expires_at=mute.until)
+        self._put(key("mute", mute.target), mute=json.dumps(document), expires_at=mute.until)
 
     def mute_again(self, window: Window) -> None:
         """Silence a target in a window that comes back; one of the same name is replaced."""
@@ -195,24 +217,24 @@ class BoardStore:
             "zone": window.zone,
             "reason": window.reason,
         }
-        self._put(_key("mute#window", window.name), window=json.dumps(document))
+        self._put(key("mute#window", window.name), window=json.dumps(document))
 
     def unmute(self, target: str) -> bool:
         """End a target's mute. False: there was none."""
-        return self._delete(_key("mute", target))
+        return self._delete(key("mute", target))
 
     def remove_window(self, name: str) -> bool:
         """Remove a window by its name. False: there was none."""
-        return self._delete(_key("mute#window", name))
+        return self._delete(key("mute#window", name))
 
-    def _put(self, key: dict[str, Any], *, expires_at: datetime | None = None, **texts: str) -> None:
-        item = key | {"shape": {"N": str(SHAPE)}} | {name: {"S": text} for name, text in texts.items()}
+    def _put(self, place: dict[str, Any], *, expires_at: datetime | None = None, **texts: str) -> None:
+        item = place | {"shape": {"N": str(SHAPE)}} | {name: {"S": text} for name, text in texts.items()}
         if expires_at is not None:
             item["expires_at"] = {"N": str(int(expires_at.timestamp()))}
         self._client.put_item(TableName=self._table, Item=item)
 
-    def _delete(self, key: dict[str, Any]) -> bool:
-        return "Attributes" in self._client.delete_item(TableName=self._table, Key=key, ReturnValues="ALL_OLD")
+    def _delete(self, place: dict[str, Any]) -> bool:
+        return "Attributes" in self._client.delete_item(TableName=self._table, Key=place, ReturnValues="ALL_OLD")
 
     def _query(self, pk: str) -> list[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
@@ -221,8 +243,7 @@ class BoardStore:
             ExpressionAttributeValues={":pk": {"S": pk}},
             ConsistentRead=True,
         )
-        found: list[dict[str, Any]] = [item for page in pages for item in page["Items"]]
-        return [item for item in found if int(item.get("shape", {}).get("N", "1")) <= SHAPE]
+        return [item for page in pages for item in page["Items"]]
 
 
 class Sight:
@@ -246,18 +267,14 @@ class Sight:
         """Note that nothing can be reached; the first to say so gives the time."""
         self._client.update_item(
             TableName=self._table,
-            Key=_key("monitor", SIGHT),
+            Key=key("monitor", SIGHT),
             UpdateExpression="SET blind_since = if_not_exists(blind_since, :at)",
             ExpressionAttributeValues={":at": {"S": at.isoformat()}},
         )
 
     def regained(self) -> None:
         """Note that something was reached."""
-        self._client.delete_item(TableName=self._table, Key=_key("monitor", SIGHT))
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
+        self._client.delete_item(TableName=self._table, Key=key("monitor", SIGHT))
 
 
 def lost_the_race(error: ClientError) -> bool:
@@ -269,68 +286,3 @@ def lost_the_race(error: ClientError) -> bool:
     return code == "TransactionCanceledException" and any(
         reason.get("Code") in ("ConditionalCheckFailed", "TransactionConflict") for reason in reasons
     )
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _problem(item: Mapping[str, Any]) -> Problem:
-    document = json.loads(item["problem"]["S"])
-    return Problem(
-        district=item["sk"]["S"],
-        host=document["host"],
-        cause=document["cause"],
-        since=datetime.fromisoformat(document["since"]),
-        number=int(item["number"]["N"]),
-        opening=document["opening"],
-        record=document["record"],
-        recovered_at=_time(item.get("recovered_at", {}).get("S")),
-    )
-
-
-_TIMES: Final = ("opened_at", "announced_at", "notified_at", "resolved_at", "claimed_until")
-
-
-def _incident_item(incident: Incident) -> dict[str, Any]:
-    document = {name: value for name, value in asdict(incident).items() if value not in (None, {}, (), 0)}
-    document |= {name: document[name].isoformat() for name in _TIMES if name in document}
-    if incident.pending:
-        document["pending"] = [{**asdict(notice), "at": notice.at.isoformat()} for notice in incident.pending]
-    return {
-        **_key("incident", incident.key),
-        "shape": {"N": str(SHAPE)},
-        "version": {"N": str(incident.version)},
-        "incident": {"S": json.dumps(document)},
-    }
-
-
-def _incident(item: Mapping[str, Any]) -> Incident:
-    known = {f.name for f in fields(Incident)}
-    document = {name: value for name, value in json.loads(item["incident"]["S"]).items() if name in known}
-    document |= {name: datetime.fromisoformat(document[name]) for name in _TIMES if name in document}
-    document["pending"] = tuple(
-        Notice(one["number"], Kind(one["kind"]), datetime.fromisoformat(one["at"]), one["record"], tuple(one["sent"]))
-        for one in document.get("pending", ())
-    )
-    return Incident(**document)
-
-
-def _mute(item: Mapping[str, Any]) -> Mute:
-    document = json.loads(item["mute"]["S"])
-    return Mute(item["sk"]["S"], datetime.fromisoformat(document["until"]), document["reason"], document["by"])
-
-
-def _window(item: Mapping[str, Any]) -> Window | None:
-    """A window; ``None`` if what is stored is none, since a silent mistake must not silence the alerts."""
-    try:
-        return parse_window(item["sk"]["S"], json.loads(item["window"]["S"]))
-    except ValueError:
-        return None
-
-
-def _fleet(monitor: Mapping[str, Any]) -> Fleet:
-    document = json.loads(monitor["fleet"]["fleet"]["S"]) if "fleet" in monitor else {"districts": 0, "hosts": 0}
-    blind = monitor.get(SIGHT, {}).get("blind_since", {}).get("S")
-    since = _time(blind)
-    return Fleet(document["districts"], document["hosts"], since.astimezone(UTC) if since else None)

@@ -10,8 +10,8 @@ from rosterwatch.health import Transition
 
 #: What a record keeps of lists and texts without end, so that it fits into an item and each of its messages into SNS.
 _MOST_OTHERS: Final = 20
-_MOST_LINES: Final = 30
-_LONGEST_TEXT: Final = 1_000
+_MOST_LINES: Final = 20
+_LONGEST_TEXT: Final = 600
 
 
 def to_record(transition: Transition) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from rosterwatch.district import District as Watched
 from rosterwatch.district import SecretFault, looks_like_certificate, parse_secret
 from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import Change, Lesson, State, Transition, advance
-from rosterwatch.incidents import Fleet, Problem, reconcile
+from rosterwatch.incidents import Fleet, Problem
+from rosterwatch.notices import reconcile
 from rosterwatch.network import Resolver
 from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.probe import probe

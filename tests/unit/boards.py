@@ -13,7 +13,8 @@ from rosterwatch.board import BoardStore
 from rosterwatch.causes import CAUSES
 from rosterwatch.diagnosis import Diagnosis, Finding
 from rosterwatch.health import Lesson, State, Transition, advance
-from rosterwatch.incidents import Fleet, Incident, Notice, Problem, Verdict, delivered, reconcile
+from rosterwatch.incidents import Fleet, Incident, Notice, Problem, delivered
+from rosterwatch.notices import Verdict, reconcile
 from rosterwatch.state import StateStore
 from tests.table import TABLE, Table
 from tests.unit.observations import AT, HEALTHY, diagnosis_of

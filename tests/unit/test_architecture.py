@@ -30,7 +30,21 @@ PURE = {
     "fingerprint",
     "health",
 }
-PURE |= {"incidents", "mute", "observation", "oneroster", "providers", "record", "report", "rules", "snapshot", "wording"}
+PURE |= {
+    "grouping",
+    "incidents",
+    "items",
+    "mute",
+    "notices",
+    "observation",
+    "oneroster",
+    "providers",
+    "record",
+    "report",
+    "rules",
+    "snapshot",
+    "wording",
+}
 PURE |= {"markup", "matrix", "popup", "widget"}
 HTTP = {"httpx", "httpcore", "h2", "anyio", "socket", "ssl"}
 

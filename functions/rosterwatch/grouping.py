@@ -1,0 +1,131 @@
+"""Pure: which incident each problem belongs to. One cause that many districts share is one incident."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from rosterwatch.causes import CAUSES, NETWORK, Scope
+from rosterwatch.incidents import MONITOR, Fleet, Incident, Problem, Rules, Unread
+
+
+class Grouping:
+    """The problems laid out over the incidents, which it changes as ``assign`` gives every district its place.
+
+    ``active`` and ``recovered`` are the problems by district. ``blind``: what fails at the network says nothing about a district.
+    """
+
+    def __init__(
+        self, problems: Sequence[Problem], incidents: Sequence[Incident], fleet: Fleet, rules: Rules, now: datetime, unread: Unread
+    ) -> None:
+        self.fleet, self.rules, self.now, self.unread = fleet, rules, now, unread
+        self.incidents = {incident.key: incident for incident in incidents}
+        self.active = {problem.district: problem for problem in problems if problem.recovered_at is None}
+        self.recovered = {problem.district: problem for problem in problems if problem.recovered_at is not None}
+        self.blind = self._is_blind()
+
+    def assign(self) -> None:
+        """Let the districts that recovered or changed go, and give every other one its incident."""
+        homes = {name: incident.key for incident in self.open() for name in incident.members}
+        known = {name for name, problem in self.recovered.items() if name in homes or self._is_known(problem)}
+        for name in [name for name in homes if name not in self.active and name not in self.unread.problems]:
+            self._leave(homes.pop(name), name)
+        for name, problem in self.active.items():
+            home = self.incidents[homes[name]] if name in homes else None
+            group = self._group(problem, home)
+            if home is None:
+                self._join(group, problem)
+            elif home.group != group:
+                self._move(home, group, problem)
+            else:
+                self.incidents[home.key] = replace(home, members={**home.members, name: problem.opening})
+        for name in self.recovered.keys() - known:  # it came and went between two looks at the board
+            group = self._group(self.recovered[name], None)
+            self._join(group, self.recovered[name])
+            self._leave(self.key_of(group), name)
+        if self.fleet.blind_since is not None and self.key_of(MONITOR) is None:
+            self._create(MONITOR, self.fleet.blind_since, "monitor_network", {})
+
+    def open(self) -> list[Incident]:
+        """The incidents whose cause has not gone."""
+        return [incident for incident in self.incidents.values() if incident.is_open]
+
+    def key_of(self, group: str) -> str | None:
+        """The key of the group's open incident."""
+        return next((incident.key for incident in self.open() if incident.group == group), None)
+
+    def _group(self, problem: Problem, home: Incident | None) -> str:
+        own = f"district/{problem.district}"
+        if home is not None and home.group == own:
+            return own  # a district that is broken for its own reason keeps its own incident
+        if problem.cause in NETWORK and self.blind and (home is None or home.is_monitor):
+            return MONITOR
+        if CAUSES[problem.cause].scope is Scope.HOST and problem.host:
+            return f"host/{problem.host}"
+        return own
+
+    def _is_blind(self) -> bool:
+        """Whether our own network is down, or so much of the fleet fails at the network at once that it must be."""
+        if self.fleet.blind_since is not None:
+            return True
+        rules, fleet = self.rules, self.fleet
+        failing = [problem for problem in self.active.values() if problem.cause in NETWORK]
+        key = self.key_of(MONITOR)
+        if key is not None:  # only those that are in it keep it going
+            members = self.incidents[key].members
+            return sum(problem.district in members for problem in failing) > rules.blind_until * fleet.districts
+        hosts = {problem.host for problem in failing}
+        return (
+            len(failing) >= rules.blind_districts
+            and len(hosts) >= rules.blind_hosts
+            and len(failing) > rules.blind_above * fleet.districts
+            and len(hosts) > rules.blind_above * fleet.hosts
+        )
+
+    def _is_known(self, problem: Problem) -> bool:
+        """Whether an incident has already taken note of this very problem and its end."""
+        return any(incident.left.get(problem.district, 0) >= problem.opening for incident in self.incidents.values())
+
+    def _join(self, group: str, problem: Problem) -> None:
+        key = self.key_of(group) or self._reopened(group) or self._create(group, problem.since, problem.cause, problem.record)
+        incident = self.incidents[key]
+        members = {**incident.members, problem.district: problem.opening}
+        self.incidents[key] = replace(incident, members=members, joined=incident.joined + 1)
+
+    def _leave(self, key: str | None, name: str) -> None:
+        if key is None:
+            return
+        incident = self.incidents[key]
+        members = {member: opening for member, opening in incident.members.items() if member != name}
+        gone = self.recovered.get(name)
+        opening = max(incident.members[name], gone.opening if gone else 0)
+        self.incidents[key] = replace(incident, members=members, left={**incident.left, name: opening})
+
+    def _move(self, home: Incident, group: str, problem: Problem) -> None:
+        """A problem that now belongs elsewhere. If it was all that its incident was ever about, the incident goes with it."""
+        if home.joined == 1 and self.key_of(group) is None and not home.is_monitor:
+            self.incidents[home.key] = replace(home, group=group, members={problem.district: problem.opening})
+            return
+        self._leave(home.key, problem.district)
+        self._join(group, problem)
+
+    def _create(self, group: str, opened_at: datetime, cause: str, record: Mapping[str, Any]) -> str:
+        key = f"{group}/{opened_at:%Y%m%dT%H%M%SZ}"
+        while key in self.incidents or key in self.unread.incidents:
+            key += "+"
+        self.incidents[key] = Incident(key, group, opened_at, cause, record=record)
+        return key
+
+    def _reopened(self, group: str) -> str | None:
+        """A recently closed incident of the group, open again: it is the same one."""
+        earliest = self.now - self.rules.same_incident_within
+        closed = [
+            i for i in self.incidents.values() if i.group == group and i.resolved_at is not None and i.resolved_at >= earliest
+        ]
+        if not closed:
+            return None
+        last = max(closed, key=lambda incident: incident.opened_at)
+        self.incidents[last.key] = replace(last, resolved_at=None, announced_at=None, told_cause=None, reminders=0)
+        return last.key
