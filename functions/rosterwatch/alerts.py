@@ -99,6 +99,15 @@ class _Facts:
         return ", ".join(self.districts) + (f" and {more} more" if more > 0 else "")
 
     @property
+    def recheck(self) -> str | None:
+        """The same as ``proof``, for who has our command line: it also waits for the verdict."""
+        if not self.districts:
+            return None
+        stack = self.links.dispatch_function.removesuffix("-dispatch-districts")
+        named = stack not in ("rosterwatch", self.links.dispatch_function)
+        return f"rosterwatch recheck {self.districts[0]}" + (f" --stack {stack}" if named else "")
+
+    @property
     def proof(self) -> str | None:
         """The command that visits again and so proves the fix."""
         if not self.districts:
@@ -185,7 +194,7 @@ def _broken(facts: _Facts) -> list[str]:
         if items:
             lines += ["", title, *_listed(items)]
     if facts.proof:
-        lines += ["", "Prove the fix", f"  {facts.proof}"]
+        lines += ["", "Prove the fix with either of", f"  {facts.recheck}", f"  {facts.proof}"]
     links = {"Dashboard": facts.dashboard, "Secret": facts.secret, "Runbook": facts.runbook}
     lines += ["", *(f"{name + ':':<13} {link}" for name, link in links.items() if link)]
     return [*lines, f"{'Incident:':<13} {facts.key}", "", "A message follows when it is resolved."]

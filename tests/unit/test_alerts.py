@@ -151,7 +151,7 @@ def test_an_opening_says_what_since_when_why_whose_move_and_how_it_is_proved(cau
     assert f" Cause: {cause} ({finding.cause.severity.word}) Whose move: {finding.cause.owner} " in said
     assert " ".join(f"{number}. {step}" for number, step in enumerate(notice.record["next_steps"], 1)) in said
     assert " ".join(f"- {unwrapped(words)}" for words in notice.record["evidence"]) in said
-    assert f" Prove the fix {PROOF} Dashboard: " in said
+    assert f" Prove the fix with either of rosterwatch recheck springfield {PROOF} Dashboard: " in said
     assert said.endswith(f" Incident: {incident.key} A message follows when it is resolved.")
     assert "None" not in said
 
@@ -205,7 +205,8 @@ Evidence
   - The site is up: systeminfo answers (version 9.24.1.1, school year
     2026-2027)
 
-Prove the fix
+Prove the fix with either of
+  rosterwatch recheck springfield
   aws lambda invoke --function-name rosterwatch-dispatch --cli-binary-format \
 raw-in-base64-out --payload '{"district": "springfield"}' /dev/stdout
 
@@ -219,6 +220,14 @@ Incident:     district/springfield/20261006T140500Z
 A message follows when it is resolved.
 """
     )
+
+
+def test_the_command_that_proves_the_fix_names_a_stack_that_is_not_called_as_usual() -> None:
+    def said(function: str) -> str:
+        return text(*opening("credentials_revoked"), replace(LINKS, dispatch_function=function))
+
+    assert "\n  rosterwatch recheck springfield\n" in said("rosterwatch-dispatch-districts")
+    assert "\n  rosterwatch recheck springfield --stack west\n" in said("west-dispatch-districts")
 
 
 def test_links_that_lead_nowhere_are_left_out() -> None:
