@@ -205,7 +205,7 @@ def _credentials(
     """The fields that prove who we are, from wherever they are kept."""
     auth = fields.get("auth") or (PROVIDERS[fields["provider"]].auth.value if "provider" in fields else None)
     if "base_url" not in fields or not (consumer_id or auth == Auth.BEARER):
-        raise click.UsageError("Give --url and --consumer-id, or --secret FILE.json.")
+        raise click.UsageError("Name a DISTRICT of the stack, or give --url and --consumer-id, or --secret FILE.json.")
     if auth == Auth.BEARER:
         return {"bearer_token": _hidden(bearer_file or secret_file, (BEARER_VARIABLE, SECRET_VARIABLE), "Bearer token")}
     found = {"consumer_id": consumer_id or "", "consumer_secret": _hidden(secret_file, (SECRET_VARIABLE,), "Consumer Secret")}
