@@ -21,7 +21,7 @@ PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-de
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint build deploy validate lock clean
+.PHONY: help demo test test-fast lint docs build deploy validate lock clean
 
 help: ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -39,6 +39,9 @@ lint: $(DEV) ## Check style, format and types
 	$(VENVS)/dev/bin/ruff check --quiet
 	$(VENVS)/dev/bin/ruff format --check --quiet
 	$(VENVS)/dev/bin/mypy
+
+docs: $(DEV) ## Write docs/causes.md anew from the catalogue
+	$(VENVS)/dev/bin/rosterwatch explain --all > docs/causes.md
 
 build: $(SAM) ## Build the artifact for Lambda into .aws-sam/build
 	PYTHON=$(abspath $(VENVS))/sam/bin/python $(VENVS)/sam/bin/sam build

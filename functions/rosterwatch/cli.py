@@ -1,6 +1,7 @@
-"""The command line: ``rosterwatch check`` visits one OneRoster server from a laptop, by the same code as the Lambda.
+"""The command line: the group of all commands, and how each of them ends.
 
-Exit codes: 0 healthy, 1 not healthy, 2 bad usage or bad secret, 130 interrupted.
+Exit codes: 0 healthy, 1 not healthy, 2 bad usage or bad values, 3 AWS or the stack cannot be used, 4 no verdict in time, 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -29,7 +30,14 @@ from rosterwatch.terminal import EXIT_BROKEN, EXIT_HEALTHY, EXIT_INTERRUPTED, EX
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(rosterwatch.__version__, prog_name="rosterwatch")
 def rosterwatch_command() -> None:
-    """Says whether a OneRoster connection works, and if not: why, whose move it is, and how to fix it."""
+    """Says whether a OneRoster connection works, and if not: why, whose move it is, and how to fix it.
+
+    Most commands work on a deployed stack, with the AWS credentials of your environment; check --url, explain and providers need
+    none. Secrets are asked for or read from files and standard input; they are never arguments, and never printed.
+
+    Exit codes of all commands: 0 healthy or done; 1 not healthy; 2 bad usage or bad values; 3 AWS or the stack cannot be used;
+    4 no verdict in time; 130 interrupted.
+    """
 
 
 for command in (check, status, recheck, add, rotate, mute, unmute, mutes, remove, explain, providers, doctor):
@@ -45,7 +53,7 @@ def main() -> NoReturn:
         error.show()
         code = error.code if isinstance(error, EndError) else EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nInterrupted. Nothing was changed.", err=True)
+        click.echo("\nInterrupted.", err=True)
         _leave(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell but standard error.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rosterwatch.diagnosis import Status
-from rosterwatch.district import SecretFault
+from rosterwatch.district import SecretFault, SecretTrouble
 from rosterwatch.local_visit import network
 from rosterwatch.probe import VISIT_SECONDS
 from rosterwatch.queue import VisitQueue
@@ -49,6 +49,9 @@ def check_stored(stack: Stack, district: str, ca_bundle: Path | None, *, allow_p
         look = visit.look_once(district)
     if not isinstance(look, Look):
         raise EndError(f"There was no visit: {look.problem}.")
+    gone = isinstance(look.seen, SecretFault) and look.seen.trouble is SecretTrouble.MISSING
+    if gone and look.state is None:
+        raise EndError(f"There is no district {district}: it has no secret {stack.secrets.name_of(district)}.", EXIT_USAGE)
     for words in unreadable:
         click.echo(words, err=True)
     if as_json:
