@@ -187,7 +187,13 @@ def _completed(found: Discovered, district: District, seen: Observation) -> Disc
         url = dialect.url(district.base.url)
         secret = found.secret if found.provider in _DESCRIBED else found.secret | {"token_url": url}
         return replace(found, token_url=without_query(url), secret=secret)
-    if found.token_url is None and found.auth.asks_for_token and found.provider not in _DESCRIBED and not found.asked.refusals:
+    if (
+        found.token_url is None
+        and found.auth.asks_for_token
+        and not found.notes
+        and found.provider not in _DESCRIBED
+        and not found.asked.refusals
+    ):
         return replace(found, notes=(*found.notes, "No token page was found. If you know where it is, give it as --token-url."))
     return found
 

@@ -183,7 +183,8 @@ class _Judge:
         exchange = exchange or self.seen.systeminfo
         if exchange is None:
             return self._finding("unknown", None, ["The visit made no request."])
-        cause = rules.at_token(exchange)
+        blanket = self.seen.token is not None and self.seen.token.is_blanket(exchange)
+        cause = "token_path_missing" if blanket else rules.at_token(exchange)
         words: list[str] = []
         site_is_up = self.seen.system is not None and self.seen.system.version is not None
         if cause == "token_path_missing":

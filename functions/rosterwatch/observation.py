@@ -179,11 +179,25 @@ class Token:
     @property
     def decisive(self) -> Exchange | None:
         """The exchange that says most about a refusal: an OAuth verdict beats another refusal, and anything a missing page."""
-        refused = [a.exchange for a in self.attempts if not a.granted]
-        verdicts = [exchange for exchange in refused if exchange.body.dialect is Dialect.OAUTH]
-        answers = [exchange for exchange in refused if exchange.status in (400, 401, 403)]
-        others = [exchange for exchange in refused if exchange.status not in (404, 405, 410)]
-        return next(iter([*verdicts, *answers, *others, *refused]), None)
+        return min((a.exchange for a in self.attempts if not a.granted), key=self._rank, default=None)
+
+    def is_blanket(self, exchange: Exchange) -> bool:
+        """Whether a refusal only says that everything is refused that comes without a token: then no token page is there.
+
+        That is so below the data itself, and wherever several guesses are refused alike.
+        """
+        if exchange.status != 401 or exchange.body.dialect is Dialect.OAUTH:
+            return False
+        guesses = [a.exchange for a in self.attempts if not a.granted]
+        alike = {(guess.status, guess.body.kind, guess.body.dialect) for guess in guesses}
+        return len({guess.target for guess in guesses}) > 1 and (len(alike) == 1 or "/ims/oneroster/" in exchange.target)
+
+    def _rank(self, exchange: Exchange) -> int:
+        if exchange.body.dialect is Dialect.OAUTH:
+            return 0
+        if self.is_blanket(exchange) or exchange.status in (404, 405, 410):
+            return 3
+        return 1 if exchange.status in (400, 401, 403) else 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,8 @@ class WayIn:
         wanted = self.told.auth
         if wanted is not None and not wanted.asks_for_token:
             return Entry(wanted)
-        signing = wanted is None and self.version == "1.1"
-        signing_first = signing and "oauth" in self.challenges and "bearer" not in self.challenges
+        signing = wanted is None and self.version == "1.1" and "bearer" not in self.challenges
+        signing_first = signing and "oauth" in self.challenges
         if signing_first and (signed := await self._signed()):
             return signed
         later = len(_SIGNING) if signing and not signing_first else 0
@@ -114,9 +114,11 @@ class WayIn:
                 shown = without_query(url)
                 self.notes.append(f"The server names {shown} as its token URL. If you trust that host, give it as --token-url.")
                 return
-        for path in _TOKEN_PATHS:
-            for place in dict.fromkeys((self.base.url, origin(self.base.url))):
-                yield TokenDialect("token_url", place + path, how)
+        base, host = self.base.url, origin(self.base.url)
+        for url in dict.fromkeys(
+            [base + "/token", host + "/oauth/token", *(place + path for path in _TOKEN_PATHS for place in (host, base))]
+        ):
+            yield TokenDialect("guessed", url, how)
 
     async def _token(self, dialect: TokenDialect) -> Entry | None:
         """Try one token page; ``None`` if it is none."""
@@ -138,7 +140,8 @@ class WayIn:
                 break
             asked = scopes
             attempt = await self._ask(dialect, scopes)
-        self.refusals = [] if attempt.granted else [*self.refusals, attempt]
+        more_to_try = attempt.exchange.body.code == "invalid_scope" and asked != tries[-1]  # for the visit, which tries them too
+        self.refusals = [] if attempt.granted or more_to_try else [*self.refusals, attempt]
         needed = oneroster.scopes(self.version, oneroster.REQUIRED + oneroster.OPTIONAL)
         return Entry(dialect.auth, dialect.path, asked if attempt.granted and asked != needed else None)
 

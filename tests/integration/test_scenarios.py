@@ -23,8 +23,8 @@ from rosterwatch.district import SecretFault, looks_like_certificate, parse_secr
 from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import Change, Lesson, State, Transition, advance
 from rosterwatch.incidents import Fleet, Problem
-from rosterwatch.notices import reconcile
 from rosterwatch.network import Resolver
+from rosterwatch.notices import reconcile
 from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.probe import probe
 from rosterwatch.providers import PROVIDERS
@@ -282,9 +282,9 @@ def tell(outcome: Outcome) -> Told | None:
     now = datetime.now(UTC)
     state: State | None = None
     transition: Transition | None = None
-    for _ in range(outcome.diagnosis.primary.cause.patience):
+    for look in range(outcome.diagnosis.primary.cause.patience):
         assert transition is None
-        state, transition = advance(state, "springfield", outcome.diagnosis, Lesson(), now)
+        state, transition = advance(state, "springfield", outcome.diagnosis, Lesson(), now + look * timedelta(minutes=15))
     assert transition is not None
     assert transition.change is Change.OPENED
     record = to_record(transition)
