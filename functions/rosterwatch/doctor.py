@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from rosterwatch.alerts import lasting
 from rosterwatch.health import State
-from rosterwatch.stack import Stack, is_denied, sentence
+from rosterwatch.stack import Stack, StackError, may, spoken
 
 _SKEW_SECONDS: Final = 60
 _STALE_AFTER: Final = 3
@@ -52,11 +50,10 @@ def examine(stack: Stack, now: datetime) -> Iterator[Finding]:
     """Ask everything, in the order in which it would have to be mended. Nothing is changed."""
     for ask in (_outputs, _clock, _schedule, _visits, _queues, _subscriptions, _alarms, _rights):
         try:
-            yield from ask(stack, now)
-        except ClientError as error:
-            yield Finding(ask.__name__[1:], Grade.UNKNOWN, sentence(error))
-        except BotoCoreError as error:
-            yield Finding(ask.__name__[1:], Grade.BAD, sentence(error))
+            with spoken():
+                yield from ask(stack, now)
+        except StackError as error:
+            yield Finding(ask.__name__[1:], Grade.UNKNOWN, str(error))
 
 
 def _outputs(stack: Stack, _now: datetime) -> Iterator[Finding]:
@@ -171,21 +168,13 @@ def _rights(stack: Stack, _now: datetime) -> Iterator[Finding]:
         "mute": lambda: dynamodb.put_item(TableName=table, Item=key, ConditionExpression=never),
         "remove": lambda: dynamodb.delete_item(TableName=table, Key=key, ConditionExpression=never),
     }
-    lacking = [command for command, attempt in attempts.items() if not _may(attempt)]
+    lacking = [command for command, attempt in attempts.items() if not may(attempt)]
     who = stack.who()
     if lacking:
         words = f"{who} may not: {', '.join(lacking)}; docs/operators-iam.md lists the rights for each"
         yield Finding("your rights", Grade.WARNING, words)
     else:
         yield Finding("your rights", Grade.GOOD, f"{who} may {', '.join(attempts)}")
-
-
-def _may(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except ClientError as error:
-        return not is_denied(error)
-    return True
 
 
 def _resources(stack: Stack, kind: str) -> Iterator[dict[str, Any]]:

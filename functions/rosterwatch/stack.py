@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -59,7 +61,7 @@ class Stack:
         try:
             return read_key(self.connect("secretsmanager"), self.outputs["FingerprintKeyArn"])
         except exceptions.ClientError as error:
-            if is_denied(error):
+            if _is_denied(error):
                 return None
             raise
 
@@ -125,9 +127,6 @@ def open_stack(name: str, region: str | None = None, profile: str | None = None)
 
 def _skew(answer: Any) -> float | None:
     """By how many seconds this machine's clock is ahead of AWS'."""
-    from datetime import UTC, datetime  # noqa: PLC0415
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415
-
     sent = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     try:
         return (datetime.now(UTC) - parsedate_to_datetime(sent)).total_seconds() if sent else None
@@ -193,7 +192,7 @@ _BUSY: Final = ("TooManyRequestsException", "ProvisionedThroughputExceededExcept
 
 def _refusal(error: exceptions.ClientError) -> str:
     code, operation = _code(error), error.operation_name
-    if is_denied(error):
+    if _is_denied(error):
         return f"AWS does not let you do this: you lack the right to {operation}. docs/operators-iam.md lists all that is needed."
     if code in _ENDED:
         return "The AWS credentials have expired: sign in again."
@@ -208,7 +207,15 @@ def _code(error: exceptions.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def is_denied(error: exceptions.ClientError) -> bool:
-    """Whether AWS refuses because a right is lacking."""
+def may(attempt: Callable[[], object]) -> bool:
+    """Whether AWS lets us do something; that it fails for another reason does not matter."""
+    try:
+        attempt()
+    except exceptions.ClientError as error:
+        return not _is_denied(error)
+    return True
+
+
+def _is_denied(error: exceptions.ClientError) -> bool:
     code = _code(error)
     return code.startswith("AccessDenied") or code in ("AuthorizationError", "UnauthorizedOperation", "NotAuthorized")

@@ -133,7 +133,8 @@ def test_everything_in_the_artifact_finds_what_it_needs_there_or_in_the_lambda_r
 def is_for_the_laptop(path: Path) -> bool:
     """Whether this is of the command line, which travels with the package; its libraries are the laptop's to bring."""
     return (
-        path.stem in ("__init__", "cli") or re.search(r"^(from|import) (click|rich)\b", path.read_text(), re.MULTILINE) is not None
+        path.stem in ("__init__", "cli")
+        or re.search(r"^(from|import) (click|rich|rosterwatch\.terminal)\b", path.read_text(), re.MULTILINE) is not None
     )
 
 
