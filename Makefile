@@ -9,12 +9,14 @@ PYTHON ?= python3
 VENVS ?= .venv
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-# One environment for each set of tools that cannot share one. The stamp is older than its lock file, or named after
-# another Python: the environment is made anew.
-DEV := $(VENVS)/dev/project-$(PYTHON_VERSION)
-SAM := $(VENVS)/sam/ready-$(PYTHON_VERSION)
-MINISTACK := $(VENVS)/ministack/ready-$(PYTHON_VERSION)
-LOCK := $(VENVS)/lock/ready-$(PYTHON_VERSION)
+# One environment for each set of tools that cannot share one. Its stamp is named after the Python and the lock file that it
+# was made from: with another of either, it is made anew.
+key = $(PYTHON_VERSION)-$(firstword $(shell cksum < requirements/$(1).txt))
+DEV_TOOLS := $(VENVS)/dev/ready-$(call key,dev)
+DEV := $(VENVS)/dev/project-$(call key,dev)
+SAM := $(VENVS)/sam/ready-$(call key,sam)
+MINISTACK := $(VENVS)/ministack/ready-$(call key,ministack)
+LOCK := $(VENVS)/lock/ready-$(call key,lock)
 
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps
 
@@ -63,17 +65,18 @@ clean: ## Remove everything that make made
 	rm -rf $(VENVS) .aws-sam .local dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENVS)/%/ready-$(PYTHON_VERSION): requirements/%.txt
+$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK): environment = $(notdir $(patsubst %/,%,$(dir $@)))
+$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Rosterwatch needs Python 3.11 or later; '$(PYTHON)' is $(if $(PYTHON_VERSION),Python $(PYTHON_VERSION),not there). Name another one: make PYTHON=python3.13" >&2; \
 		exit 1; }
-	@echo "Setting up $(VENVS)/$* (once, about a minute)"
-	@rm -rf $(VENVS)/$*
-	@$(PYTHON) -m venv $(VENVS)/$*
-	@$(VENVS)/$*/bin/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r $<
+	@echo "Setting up $(VENVS)/$(environment) (once, about a minute)"
+	@rm -rf $(VENVS)/$(environment)
+	@$(PYTHON) -m venv $(VENVS)/$(environment)
+	@$(VENVS)/$(environment)/bin/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements/$(environment).txt
 	@touch $@
 
 # The project itself, from the working tree: for the rosterwatch command.
-$(DEV): $(VENVS)/dev/ready-$(PYTHON_VERSION) pyproject.toml
+$(DEV): $(DEV_TOOLS) pyproject.toml
 	@$(VENVS)/dev/bin/python $(PIP_INSTALL) --no-build-isolation --editable .
 	@touch $@
