@@ -42,8 +42,9 @@ lint: $(DEV) ## Check style, format and types
 	$(VENVS)/dev/bin/ruff format --check --quiet
 	$(VENVS)/dev/bin/mypy
 
-docs: $(DEV) ## Write docs/causes.md anew from the catalogue
+docs: $(DEV) ## Write docs/causes.md and docs/providers.md anew from the catalogue and the entries
 	$(VENVS)/dev/bin/rosterwatch explain --all > docs/causes.md
+	$(VENVS)/dev/bin/rosterwatch providers --all > docs/providers.md
 
 build: $(SAM) ## Build the artifact for Lambda into .aws-sam/build
 	PYTHON=$(abspath $(VENVS))/sam/bin/python $(VENVS)/sam/bin/sam build
