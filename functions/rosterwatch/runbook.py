@@ -59,6 +59,7 @@ def _steps(cause: Cause, provider: str) -> Iterator[str]:
 
 
 def _filled(template: str, provider: str) -> str:
-    product = PROVIDERS[provider].wording.product
-    text = string.Formatter().vformat(template, (), _Blanks(product=product, term_begins="", retry_after=""))
+    words = PROVIDERS[provider].wording
+    told = {"product": words.product, "credentials": words.credentials, "either": words.either, "revoked": words.revoked}
+    text = string.Formatter().vformat(template, (), _Blanks(told, term_begins="", retry_after=""))
     return text.strip().replace("<", "\\<") if "<" in text else text.strip()

@@ -38,6 +38,7 @@ PURE |= {
     "notices",
     "observation",
     "oneroster",
+    "provider_page",
     "providers",
     "record",
     "report",

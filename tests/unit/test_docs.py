@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from rosterwatch import runbook
+from rosterwatch import provider_page, runbook
 from rosterwatch.cli import rosterwatch_command
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -59,6 +59,11 @@ def test_the_reference_of_the_command_line_names_every_command() -> None:
 def test_the_page_of_causes_is_the_catalogue_of_today() -> None:
     made = (REPOSITORY / "docs" / "causes.md").read_text(encoding="utf-8")
     assert made == runbook.whole(), "run: make docs"
+
+
+def test_the_page_of_providers_is_the_entries_of_today() -> None:
+    made = (REPOSITORY / "docs" / "providers.md").read_text(encoding="utf-8")
+    assert made == provider_page.page(), "run: make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
