@@ -180,7 +180,7 @@ class Round:
         return replace(look, known=known, diagnosis=diagnose(look.seen, known))
 
     async def _is_blind(self, looks: Sequence[Look], network: Network) -> bool:
-        """Whether it is our own network that is down: the control page is asked when a batch has reached nobody, and until it is up."""
+        """Whether our own network is down. The control page is asked when a batch has reached nobody, and until it is up."""
         visited = [look for look in looks if isinstance(look.seen, Observation)]
         if self.sight is None or not visited:
             return False
