@@ -66,6 +66,11 @@ class Table:
         self._write("TransactWriteItems", *TransactItems)
         return {}
 
+    def get_item(self, **request: Any) -> Item:
+        self.reading("GetItem")
+        item = self.items.get(_key(request["Key"]))
+        return {"Item": copy.deepcopy(item)} if item else {}
+
     def batch_get_item(self, *, RequestItems: Item) -> Item:  # noqa: N803 - as the client has it
         self.reading("BatchGetItem")
         found = [self.items.get(_key(key)) for key in RequestItems[TABLE]["Keys"]]
@@ -77,6 +82,8 @@ class Table:
         pk = request["ExpressionAttributeValues"][":pk"]["S"]
         start = request.get("ExclusiveStartKey", {}).get("sk", {}).get("S", "")
         found = [item for sk, item in self.under(pk).items() if sk > start]
+        if not request.get("ScanIndexForward", True):
+            return {"Items": copy.deepcopy(found[::-1][: request["Limit"]])}
         answer: Item = {"Items": copy.deepcopy(found[: self.page])}
         if len(found) > self.page:
             last = found[self.page - 1]
