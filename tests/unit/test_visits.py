@@ -19,7 +19,7 @@ from rosterwatch.observation import Observation
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore, SecretValue
 from rosterwatch.state import StateError, StateStore
-from rosterwatch.visits import Outcome, Round
+from rosterwatch.visits import Look, Outcome, Round
 from tests.unit.observations import AT, answer, broken, collection, collections, granted, oauth, seen, turned_away
 
 KEY = b"key"
@@ -71,6 +71,8 @@ class States(StateStore):
     def write(self, state: State, transition: Transition | None) -> bool:
         self.before_write()
         held = self.held.get(state.district)
+        if held is None and state.version > 1:
+            return False
         if held is not None and (isinstance(held, StateError) or held.version != state.version - 1):
             return False
         self.held[state.district] = state
@@ -116,20 +118,22 @@ class World:
             raise line
         return replace(line, district=district.name, at=now())
 
-    def run(self, *names: str, minutes: float = 0) -> dict[str, Outcome]:
-        self.now += timedelta(minutes=minutes)
-        a_round = Round(
+    def a_round(self, key: bytes | None = KEY) -> Round:
+        return Round(
             secrets=self.secrets,
             states=self.states,
             queue=self.queue,
-            key=lambda: KEY,
+            key=lambda: key,
             now=lambda: self.now,
             remaining=lambda: self.remaining,
             new_network=lambda: Network(resolver=_no_dns),
             second_look_seconds=60,
             try_previous=self.try_previous,
         )
-        outcomes = a_round.run(names or list(self.secrets.held))
+
+    def run(self, *names: str, minutes: float = 0) -> dict[str, Outcome]:
+        self.now += timedelta(minutes=minutes)
+        outcomes = self.a_round().run(names or list(self.secrets.held))
         assert len({outcome.district for outcome in outcomes}) == len(outcomes)
         return {outcome.district: outcome for outcome in outcomes}
 
@@ -406,3 +410,36 @@ def test_many_districts_are_visited_side_by_side_but_not_all_at_once(world: Worl
         outcomes = world.run()
     assert all(outcome.done for outcome in outcomes.values())
     assert most == visits.SIDE_BY_SIDE
+
+
+def test_a_district_that_was_removed_while_it_was_visited_stays_removed(world: World) -> None:
+    world.run()
+
+    def removed() -> None:
+        world.states.held.pop("a", None)
+
+    world.states.before_write = removed
+    outcome = world.run(minutes=15)["a"]
+    assert (outcome.done, outcome.problem) == (True, "it was removed meanwhile")
+    assert len(world.states.written) == 1
+
+
+def test_a_look_from_elsewhere_is_judged_by_what_is_known_and_stores_nothing(world: World) -> None:
+    world.run()
+    world.states.held["a"] = replace(world.state(), not_before=world.now + timedelta(hours=1))
+    before = world.state()
+    world.scripts["a"] = [REFUSED]
+    look = world.a_round().look_once("a")
+    assert isinstance(look, Look)
+    assert look.diagnosis.findings[0].cause.name == "credentials_revoked"
+    assert world.state() == before
+    assert world.queue.sent == []
+
+
+def test_without_the_fingerprint_key_a_refusal_is_not_called_a_revocation(world: World) -> None:
+    world.run()
+    world.scripts["a"] = [REFUSED]
+    look = world.a_round(key=None).look_once("a")
+    assert isinstance(look, Look)
+    assert look.known.pair_worked is None
+    assert look.diagnosis.findings[0].cause.name == "credentials_wrong"
