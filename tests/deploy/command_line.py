@@ -38,12 +38,12 @@ class CommandLine:
     environment: Mapping[str, str] = field(default_factory=dict)
     everything: list[str] = field(default_factory=list)
 
-    def run(self, *arguments: str, answers: tuple[str, ...] = (), **environment: str) -> Ended:
+    def run(self, *arguments: str, answers: tuple[str, ...] = (), environment: Mapping[str, str] | None = None) -> Ended:
         """Run the program; `answers` are the lines of its standard input."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROSTERWATCH_"))}
         done = subprocess.run(
             [PROGRAM, *arguments],
-            env=clean | self.aws.environment | dict(self.environment) | environment,
+            env=clean | self.aws.environment | dict(self.environment) | dict(environment or {}),
             input="".join(f"{answer}\n" for answer in answers),
             capture_output=True,
             text=True,

@@ -27,7 +27,7 @@ def refusal(code: str) -> exceptions.ClientError:
         (exceptions.ConnectTimeoutError(endpoint_url="https://example.org"), "cannot be reached"),
         (exceptions.ReadTimeoutError(endpoint_url="https://example.org"), "cannot be reached"),
         (exceptions.ProxyConnectionError(proxy_url="http://example.org"), "HTTPS_PROXY"),
-        (exceptions.SSLError(endpoint_url="https://example.org", error="-"), "not trusted"),
+        (exceptions.SSLError(endpoint_url="https://example.org", error=OSError("-")), "not trusted"),
         (exceptions.InvalidConfigError(error_msg="line 1"), "line 1"),
         (exceptions.DataNotFoundError(data_path="x"), "DataNotFoundError"),
         (refusal("AccessDeniedException"), "lack the right to Query"),
