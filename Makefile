@@ -17,13 +17,14 @@ DEV := $(VENVS)/dev/project-$(call key,dev)
 SAM := $(VENVS)/sam/ready-$(call key,sam)
 MINISTACK := $(VENVS)/ministack/ready-$(call key,ministack)
 LOCK := $(VENVS)/lock/ready-$(call key,lock)
+BENCH := $(VENVS)/bench/ready-$(call key,bench)
 
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps
 
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint docs build deploy validate lock clean
+.PHONY: help demo test test-fast lint docs bench build deploy validate lock clean
 
 help: ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -46,6 +47,9 @@ docs: $(DEV) ## Write docs/causes.md and docs/providers.md anew from the catalog
 	$(VENVS)/dev/bin/rosterwatch explain --all > docs/causes.md
 	$(VENVS)/dev/bin/rosterwatch providers --all > docs/providers.md
 
+bench: $(DEV) $(BENCH) ## Measure what a visit costs, beside what would be used instead, and write docs/performance.md
+	$(VENVS)/dev/bin/python -m benchmarks $(ARGS)
+
 build: $(SAM) ## Build the artifact for Lambda into .aws-sam/build
 	PYTHON=$(abspath $(VENVS))/sam/bin/python $(VENVS)/sam/bin/sam build
 
@@ -66,8 +70,8 @@ clean: ## Remove everything that make made
 	rm -rf $(VENVS) .aws-sam .local dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK): environment = $(notdir $(patsubst %/,%,$(dir $@)))
-$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK):
+$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH): environment = $(notdir $(patsubst %/,%,$(dir $@)))
+$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Rosterwatch needs Python 3.11 or later; '$(PYTHON)' is $(if $(PYTHON_VERSION),Python $(PYTHON_VERSION),not there). Name another one: make PYTHON=python3.13" >&2; \
 		exit 1; }
