@@ -110,6 +110,9 @@ class Grouping:
             return
         self._leave(home.key, problem.district)
         self._join(group, problem)
+        joined = self.incidents[self.key_of(group) or ""]
+        if home.is_monitor and problem.cause in NETWORK and joined.version == 0:
+            self.incidents[joined.key] = replace(joined, held_until=self.now + self.rules.settle_for)
 
     def _create(self, group: str, opened_at: datetime, cause: str, record: Mapping[str, Any]) -> str:
         key = f"{group}/{opened_at:%Y%m%dT%H%M%SZ}"

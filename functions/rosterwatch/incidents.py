@@ -23,7 +23,8 @@ MOST_NAMED: Final = 40
 class Rules:
     """When people are told. The defaults are the promises in the documentation.
 
-    ``blind_for``: how long the control page must have been out of reach before that is told. ``blind_districts`` and
+    ``blind_for``: how long the control page must have been out of reach before that is told. ``settle_for``: how long after we
+    could not see a district may wait for its next visit before it is blamed for what was found meanwhile. ``blind_districts`` and
     ``blind_hosts``: with fewer of them failing, it cannot be the fleet; ``blind_above`` and ``blind_until`` are shares of it.
     """
 
@@ -33,6 +34,7 @@ class Rules:
     )
     same_incident_within: timedelta = timedelta(minutes=30)
     blind_for: timedelta = timedelta(minutes=1)
+    settle_for: timedelta = timedelta(minutes=30)
     blind_districts: int = 5
     blind_hosts: int = 3
     blind_above: float = 0.5
@@ -115,7 +117,7 @@ class Incident:
     ``joined`` counts all that ever were in it, ``told_joined`` how many of them have been told of.
 
     ``pending`` are the notices that not all topics have taken yet, oldest first; while ``claimed_until`` lies ahead, somebody
-    is sending them. ``version`` counts writes.
+    is sending them. ``held_until``: not to be opened before, since nobody could see until just now. ``version`` counts writes.
     """
 
     key: str
@@ -136,6 +138,7 @@ class Incident:
     notices: int = 0
     pending: tuple[Notice, ...] = ()
     claimed_until: datetime | None = None
+    held_until: datetime | None = None
     version: int = 0
 
     @property

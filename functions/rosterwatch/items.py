@@ -17,7 +17,7 @@ from rosterwatch.mute import Mute, Window, parse_window
 
 #: The shape of these items. A reader leaves an item of a higher shape alone.
 SHAPE: Final = 1
-_TIMES: Final = ("opened_at", "announced_at", "notified_at", "resolved_at", "claimed_until")
+_TIMES: Final = ("opened_at", "announced_at", "notified_at", "resolved_at", "claimed_until", "held_until")
 _NUMBERS: Final = ("joined", "told_joined", "told_number", "reminders", "notices", "version")
 T = TypeVar("T")
 Item = Mapping[str, Any]

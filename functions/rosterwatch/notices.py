@@ -119,16 +119,21 @@ class _Desk:
             return None  # nobody can say whether it is so
         if incident.announced_at is None:
             waits = incident.is_monitor and not incident.members and self.now - incident.opened_at < rules.blind_for
-            return None if waits else Kind.OPENED
+            held = incident.held_until is not None and self.now < incident.held_until and incident.cause in NETWORK
+            return None if waits or held else Kind.OPENED
         since_told = self.now - (incident.notified_at or incident.opened_at)
         if self._has_changed(incident) and (self._is_urgent(incident) or since_told >= rules.update_every):
             return Kind.CHANGED
-        if incident.pending or blind:
-            return None  # what has not been said yet need not be repeated, nor what cannot be seen
+        if incident.pending or blind or self._sees_again_since_just_now():
+            return None  # what has not been said yet need not be repeated, nor what nobody has looked at
         if incident.joined > incident.told_joined and since_told >= rules.update_every:
             return Kind.UPDATED
         every = rules.reminders.get(CAUSES[incident.cause].severity)
         return Kind.REMINDED if every is not None and since_told >= every else None
+
+    def _sees_again_since_just_now(self) -> bool:
+        ends = [one.resolved_at for one in self.grouping.incidents.values() if one.is_monitor and one.resolved_at is not None]
+        return any(self.now - end < self.rules.settle_for for end in ends)
 
     def _has_changed(self, incident: Incident) -> bool:
         news = incident.group.startswith("district/") and incident.record.get("number", 0) > incident.told_number

@@ -70,8 +70,10 @@ class Checks:
 
     def _silence(self, world: World, told: Told) -> None:
         """No opening, update, change or reminder was decided while its district, its host, or everything was muted or frozen."""
+        if world.plan.steps:
+            return  # mutes begin by another clock
         at, group = told.at, told.event["group"]
-        decided = min(told.decided_at, at) if not world.plan.steps else told.decided_at
+        decided = min(told.decided_at, at)
         quiet = [at_ for at_ in (decided,) if world.plan.is_muted(group, at_)]
         assert not quiet, f"{told.key} ({told.event['kind']}) while {group} was muted"
         if group == MONITOR:
@@ -87,8 +89,6 @@ class Checks:
             assert not all(frozen), f"{told.key} ({told.event['kind']}) while we could not see {names}"
 
     def _was_frozen(self, world: World, name: str, at: datetime) -> bool:
-        if world.plan.steps:
-            return False
         since = world.frozen.get(name, [])
         return any(begins + MINUTE < at and (ends is None or at < ends) for begins, ends in since)
 
@@ -154,12 +154,17 @@ class Checks:
             return
         now = world.now()
         blind = incident.is_monitor and now - incident.opened_at <= RULES.blind_for + MINUTE
-        silent = world.plan.is_muted(incident.group, now) or all(
-            world.plan.is_muted(f"district/{name}", now) or world.plan.is_muted(f"host/{active[name].host}", now)
-            for name in incident.members
+        silent = (
+            bool(world.plan.steps)
+            or world.plan.is_muted(incident.group, now)
+            or all(
+                world.plan.is_muted(f"district/{name}", now) or world.plan.is_muted(f"host/{active[name].host}", now)
+                for name in incident.members
+            )
         )
         frozen = bool(board_is_blind(world)) and not incident.is_monitor
-        assert silent or blind or frozen, f"{incident.key} is open, and nobody was told"
+        held = incident.held_until is not None and now <= incident.held_until
+        assert silent or blind or frozen or held, f"{incident.key} is open, and nobody was told"
 
     # -- the end ------------------------------------------------------------------------------------------------------------
 
