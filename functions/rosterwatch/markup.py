@@ -150,8 +150,9 @@ def sparkline(values: Sequence[int], label: str, width: int = 72, height: int = 
     known = [value for value in values if value > 0]
     if len(known) < 2:
         return ""
-    low, high = min(known), max(known)
-    reach = max(high - low, high * 0.1, 1)  # a steady count is a flat line, not a mountain range
+    low, high = float(min(known)), max(known)
+    reach = max(high - low, high * 0.1, 1)  # a steady count is a flat line in the middle, not a mountain range
+    low -= (reach - (high - low)) / 2
     step = (width - 4) / (len(values) - 1)
     runs: list[list[str]] = [[]]
     for number, value in enumerate(values):

@@ -88,7 +88,8 @@ def render(rows: Sequence[Row], view: View, frame: Frame, *, notice: str = "", b
     shown = select(rows, view)
     counts = count(rows)
     body = _table(shown, frame) if shown.rows else _nothing(shown.view, counts, rows, frame)
-    return page(frame, notes + _tiles(counts, shown.view, frame) + _form(rows, shown, frame) + body + _foot(shown, frame))
+    parts = (_tiles(counts, shown.view, frame), _form(rows, shown, frame), body, _foot())
+    return page(frame, f'<div class="rw-in">{notes}{"".join(parts)}</div>')
 
 
 def _notes(notice: str, blind_since: datetime | None, frame: Frame) -> str:
@@ -125,10 +126,10 @@ def _tiles(counts: Mapping[str, int], view: View, frame: Frame) -> str:
 
 
 def _tile(show: str, sign: str, word: str, number: int, view: View, frame: Frame) -> str:
-    pressed = "true" if view.show == show else "false"
+    pressed = "true" if view.show == show and not view.is_narrowed else "false"
     kind = f'rw-tile rw-t-{show}{"" if number else " rw-zero"}" aria-pressed="{pressed}'
     sent = {"show": show, "cause": "", "provider": "", "find": "", "page": 1}
-    return button(frame, f"{sign}<b>{number:,}</b>{text(word)}", sent, kind=kind, title=f"Show: {SHOWN[show]}")
+    return button(frame, f"{sign}<b>{number:,}</b> {text(word)}", sent, kind=kind, title=f"Show: {SHOWN[show]}")
 
 
 def _form(rows: Sequence[Row], shown: Page, frame: Frame) -> str:
@@ -147,7 +148,7 @@ def _form(rows: Sequence[Row], shown: Page, frame: Frame) -> str:
         "</label>"
     )
     fields += f'<input type="hidden" name="page" value="{view.page}">'
-    return f'<form class="rw-form">{fields}{button(frame, "Apply", {"page": 1}, kind="rw-btn")}</form>'
+    return f'<form class="rw-form">{fields}{button(frame, "Apply", {"page": 1}, kind="rw-btn")}{_pages(shown, frame)}</form>'
 
 
 def _select(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> str:
@@ -173,14 +174,14 @@ def _table(shown: Page, frame: Frame) -> str:
     )
     head = (
         '<th scope="col">Status</th><th scope="col">District</th>'
-        '<th scope="col">What is wrong <span class="rw-dim">whose move</span></th>'
-        f'<th scope="col">Since</th><th scope="col">Seen</th>{cells}<th scope="col">Time</th>'
+        '<th scope="col">What is wrong <span class="rw-dim">&middot; whose move</span></th>'
+        f'<th scope="col">Since</th><th scope="col">Seen</th>{cells}<th scope="col">Visit time</th>'
         '<th scope="col"><span class="rw-hide">Actions</span></th>'
     )
     rows = "".join(_row(row, frame) for row in shown.rows)
     caption = f"Districts {shown.first} to {shown.first + len(shown.rows) - 1} of {shown.total}"
     return (
-        '<div class="rw-scroll" tabindex="0" role="region" aria-label="Districts"><table class="rw-m">'
+        '<div class="rw-scroll" tabindex="0" role="region" aria-label="Table of districts"><table class="rw-m">'
         f'<caption class="rw-hide">{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
@@ -277,24 +278,25 @@ def _actions(row: Row, frame: Frame) -> str:
 # -- around it ----------------------------------------------------------------------------------------------------------
 
 
-def _foot(shown: Page, frame: Frame) -> str:
+def _foot() -> str:
     legend = "".join(
-        f'<span class="rw-c rw-c-{look.name.lower()}" aria-hidden="true">{LOOK_SIGNS[look]}</span>{words}'
+        f'<span><i class="rw-c rw-c-{look.name.lower()}" aria-hidden="true">{LOOK_SIGNS[look]}</i>{words}</span>'
         for look, words in _LEGEND
     )
-    turn = ""
+    return f'<div class="rw-foot">{legend}<span>Failing first, and of those what began last.</span></div>'
+
+
+def _pages(shown: Page, frame: Frame) -> str:
+    last = shown.first + len(shown.rows) - 1
+    turn = f"<span>{shown.first:,}-{last:,} of {shown.total:,}</span>" if shown.rows else ""
     if shown.pages > 1:
         before, after = shown.view.page - 1, shown.view.page + 1
-        turn = f"<span>Page {shown.view.page} of {shown.pages}</span>"
+        turn += f"<span>Page {shown.view.page} of {shown.pages}</span>"
         if before >= 1:
-            turn = button(frame, "Previous", {"page": before}, kind="rw-btn", name="Previous page") + turn
+            turn += button(frame, "Previous", {"page": before}, kind="rw-btn", name="Previous page")
         if after <= shown.pages:
             turn += button(frame, "Next", {"page": after}, kind="rw-btn", name="Next page")
-    last = shown.first + len(shown.rows) - 1
-    what = f"{shown.first:,}-{last:,} of {shown.total:,}, failing first, newest first" if shown.rows else ""
-    return (
-        f'<div class="rw-foot"><span class="rw-legend">{legend}</span><span>{what}</span><span class="rw-pages">{turn}</span></div>'
-    )
+    return f'<span class="rw-pages">{turn}</span>'
 
 
 def _nothing(view: View, counts: Mapping[str, int], rows: Sequence[Row], frame: Frame) -> str:
