@@ -218,6 +218,8 @@ class Client:
             self._http.cookies.clear()
 
     def _note_certificate(self, response: httpx.Response) -> None:
+        if response.url.host in self.tls_expires:  # one reading a host: it costs as much as reading an answer
+            return
         stream = response.extensions.get("network_stream")
         ssl_object = stream.get_extra_info("ssl_object") if stream else None
         certificate = ssl_object.getpeercert() if ssl_object else None
