@@ -223,13 +223,19 @@ class _Judge:
         asked = [evidence.sentence(c.exchange) for c in self.seen.collections if c.exchange]
         yield self._finding(cause, exchange, [*words, *asked])
 
+    def _turned_away(self) -> bool:
+        """Whether two requests that prove themselves were refused, so that no more were sent."""
+        asked = [c.exchange for c in self.seen.collections if c.exchange is not None]
+        per_request = self.seen.token is not None and self.seen.token.per_request
+        return per_request and bool(asked) and all(exchange.status == entry.HTTP_UNAUTHORIZED for exchange in asked)
+
     # -- the collections ----------------------------------------------------------------------------------------------------
 
     def _collection_findings(self) -> Iterator[Finding]:
         required = [c for c in self.seen.collections if c.required]
         causes = {c.name: rules.at_collection(c) for c in required}
         # With a token at hand, there are two reasons not to ask: the host wants no more, or time ran out. Neither is in order.
-        stopped = next((cause for cause in causes.values() if cause in _STOPPING), "no_answer")
+        stopped = next((cause for cause in causes.values() if cause in _STOPPING or (cause and self._turned_away())), "no_answer")
         by_cause: dict[str, list[Collection]] = {}
         for collection in required:
             cause = stopped if collection.state is CollectionState.UNTESTED else causes[collection.name]
@@ -294,7 +300,7 @@ class _Judge:
         names = tuple(c.name for c in found)
         permissions = PROVIDERS[self.seen.provider].permissions
         boxes = dict.fromkeys(permissions[c] for c in names if c in permissions)
-        not_asked = "not asked any more" if name in _STOPPING else _NOT_ASKED
+        not_asked = "not asked any more" if name in _STOPPING or self._turned_away() else _NOT_ASKED
         words = [evidence.sentence(c.exchange) if c.exchange else f"GET /{c.name}: {not_asked}" for c in found]
         scopes = entry.scope_words(self.seen.token) if name in _FORBIDDEN else []
         return self._finding(
