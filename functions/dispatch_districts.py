@@ -53,11 +53,11 @@ def edges() -> Edges:
 def handler(event: Mapping[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Answer with how many visits were queued. ``events/`` has one example of each kind of event."""
     use = edges()
-    visits = _asked_for(event, use.settings.secret_prefix)
-    if visits is None:
-        visits = _everyone(use)
-        measure("Heartbeat", 1)
+    asked_for = _asked_for(event, use.settings.secret_prefix)
+    visits = _everyone(use) if asked_for is None else asked_for
     use.queue.send(visits)
+    if asked_for is None:
+        measure("Heartbeat", 1)  # only now: a round that could not be queued is none
     logger().info("visits queued", extra={"visits": len(visits), "reason": visits[0].reason if visits else "none"})
     return {"queued": len(visits)}
 

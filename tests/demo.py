@@ -84,12 +84,11 @@ def _tell(sis: dict[str, Any], aws: LocalAws) -> None:
     control = Control(sis["control_url"])
     districts = {district["name"]: district for district in sis["districts"]}
 
-    _chapter("Six districts are stored, and visited")
+    _chapter("Six districts are stored, and the schedule finds them")
     for name, district in districts.items():
         aws.put_secret(name, {field: district[field] for field in FIELDS})
         console.print(f"  secret [bold]{aws.outputs['SecretPrefix']}{name}[/] -> {district['base_url']}")
-        _send_label_event(aws, name)
-    _progress("A stored secret starts a visit by itself")
+    _progress("Waiting for the next tick of the schedule (every minute here)")
     wait_for(lambda: _all_healthy(aws, set(districts)), 150, "all six districts healthy")
     _show_states(aws)
     _expect(not aws.alerts(), "healthy districts raise no alert")
@@ -97,7 +96,7 @@ def _tell(sis: dict[str, Any], aws: LocalAws) -> None:
     _chapter(f"An administrator deletes and recreates the vendor record of {BROKEN}")
     fresh = control.admin(BROKEN, "recreate_record")
     console.print("  Every stored copy of its Consumer ID and Secret is dead from now on. Nobody tells us.")
-    _progress("Waiting for the next tick of the schedule (every minute here)")
+    _progress("Waiting for the next tick of the schedule")
     [alert] = aws.wait_for_alerts(1, 150)
     _show_alert(alert, "red")
     _expect(alert.attributes["cause"] == "credentials_revoked", "the cause is credentials_revoked")
@@ -109,7 +108,6 @@ def _tell(sis: dict[str, Any], aws: LocalAws) -> None:
 
     _chapter("The on-call engineer stores the new pair")
     aws.put_secret(BROKEN, {**{field: districts[BROKEN][field] for field in FIELDS}, **_pair(fresh)})
-    _send_label_event(aws, BROKEN)
     _progress("The changed secret starts a visit by itself")
     alerts = aws.wait_for_alerts(2, 90)
     _show_alert(alerts[1], "green")
@@ -122,14 +120,6 @@ def _tell(sis: dict[str, Any], aws: LocalAws) -> None:
 
 def _pair(record: dict[str, Any]) -> dict[str, str]:
     return {field: record[field] for field in FIELDS if field in record}
-
-
-def _send_label_event(aws: LocalAws, district: str) -> None:
-    """AWS sends this event by itself whenever a secret changes; the local AWS does not, so we put it on the bus."""
-    event = json.loads((REPOSITORY / "events" / "secret_changed.json").read_text())
-    detail = {**event["detail"], "name": aws.outputs["SecretPrefix"] + district}
-    entry = {"Source": event["source"], "DetailType": event["detail-type"], "Detail": json.dumps(detail)}
-    aws.client("events").put_events(Entries=[entry])
 
 
 def _statuses(aws: LocalAws) -> dict[str, str]:

@@ -211,11 +211,15 @@ def test_a_changed_secret_under_the_prefix_dispatches_at_once() -> None:
     assert rule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "UndeliveredTriggers.Arn"}}
 
 
-@pytest.mark.parametrize("function", ["DispatchDistricts", "SendAlerts"])
-def test_what_lambda_accepted_and_could_not_run_is_kept_with_the_undelivered_triggers(function: str) -> None:
-    config = FUNCTIONS[function]["EventInvokeConfig"]
+def test_a_round_that_lambda_accepted_and_could_not_run_is_kept_with_the_undelivered_triggers() -> None:
+    config = FUNCTIONS["DispatchDistricts"]["EventInvokeConfig"]
     assert config["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": {"Fn::GetAtt": "UndeliveredTriggers.Arn"}}
-    assert {"Fn::GetAtt": "UndeliveredTriggers.Arn"} in allowed(f"{function}Role", "sqs:SendMessage")
+    assert {"Fn::GetAtt": "UndeliveredTriggers.Arn"} in allowed("DispatchDistrictsRole", "sqs:SendMessage")
+
+
+def test_what_the_clock_could_not_run_is_left_to_the_next_minute() -> None:
+    config = FUNCTIONS["SendAlerts"]["EventInvokeConfig"]
+    assert config == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
 
 
 # -- the stream --------------------------------------------------------------------------------------------------------
