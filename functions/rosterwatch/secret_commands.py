@@ -155,7 +155,7 @@ def rotate(stack: Stack, district: str, secret_file: Path | None, ca_bundle: Pat
     Exit code 0: stored, and healthy; 1: refused, or stored and something else is wrong; 2: bad usage or bad values; 3: AWS or the
     stack cannot be used; 4: stored, but the stack's own verdict is late.
     """
-    value = stack.secrets.read_one(district)
+    value = stack.secret(district)
     if not isinstance(value, SecretValue):
         raise EndError(
             f"{district} cannot be rotated: {value.mistakes[0]}. To begin with it: rosterwatch add {district}", EXIT_USAGE
@@ -173,7 +173,7 @@ def rotate(stack: Stack, district: str, secret_file: Path | None, ca_bundle: Pat
     seen, diagnosis = visited(new, stack.secrets.name_of(district), ca_bundle, allow_private=allow_private)
     show_visit(seen, diagnosis)
     _refuse_unproved(seen, diagnosis, changed=renewed.get("api_certificate") != (stored or {}).get("api_certificate"))
-    again = stack.secrets.read_one(district)
+    again = stack.secret(district)
     if not isinstance(again, SecretValue) or again.version != value.version:
         raise EndError(
             "Somebody else has changed the secret meanwhile. Nothing is stored: look at it, and run this again.", EXIT_BROKEN

@@ -17,8 +17,9 @@ from botocore import exceptions
 from botocore.config import Config
 
 from rosterwatch.board import BoardStore
+from rosterwatch.district import SecretFault, SecretTrouble
 from rosterwatch.health import State
-from rosterwatch.secrets import SecretStore, read_key
+from rosterwatch.secrets import SecretStore, SecretValue, read_key
 from rosterwatch.state import StateError, StateStore
 
 #: What the commands need of the stack. One of an older release may lack some of it.
@@ -64,6 +65,13 @@ class Stack:
             if _is_denied(error):
                 return None
             raise
+
+    def secret(self, district: str) -> SecretValue | SecretFault:
+        """A district's secret. That whoever asks may not read it says nothing about whether the stack may."""
+        value = self.secrets.read_one(district)
+        if isinstance(value, SecretFault) and value.trouble is SecretTrouble.ACCESS_DENIED:
+            raise StackError(lacking("GetSecretValue"))
+        return value
 
     def who(self) -> str:
         """Who is at the terminal, as AWS knows them: ``role/name`` or ``user/name``."""
@@ -193,7 +201,7 @@ _BUSY: Final = ("TooManyRequestsException", "ProvisionedThroughputExceededExcept
 def _refusal(error: exceptions.ClientError) -> str:
     code, operation = _code(error), error.operation_name
     if _is_denied(error):
-        return f"AWS does not let you do this: you lack the right to {operation}. docs/operators-iam.md lists all that is needed."
+        return lacking(operation)
     if code in _ENDED:
         return "The AWS credentials have expired: sign in again."
     if code in _UNKNOWN:
@@ -205,6 +213,11 @@ def _refusal(error: exceptions.ClientError) -> str:
 
 def _code(error: exceptions.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def lacking(operation: str) -> str:
+    """That a right is lacking."""
+    return f"AWS does not let you do this: you lack the right to {operation}. docs/operators-iam.md lists all that is needed."
 
 
 def may(attempt: Callable[[], object]) -> bool:

@@ -46,6 +46,7 @@ def check_stored(stack: Stack, district: str, ca_bundle: Path | None, *, allow_p
         try_previous=stack.parameters.get("TryPreviousSecret", "true") == "true",
     )
     with messages().status(f"Visiting {district} from here ..."):
+        stack.secret(district)  # ends the command if it may not be read
         look = visit.look_once(district)
     if not isinstance(look, Look):
         raise EndError(f"There was no visit: {look.problem}.")

@@ -73,6 +73,10 @@ def test_a_broken_district_is_seen_told_and_mended_from_the_command_line(
     assert {district["status"] for district in failing["districts"]}.isdisjoint({"healthy"})
     wait_for(lambda: alerts_about(aws, "arkham") == ["opened"] or None, 30, "the alert")
 
+    from_here = command_line.run("check", "arkham", *command_line.from_here)
+    assert from_here.code == 1
+    assert "credentials_revoked" in from_here.out
+
     before = aws.secrets.get_secret_value(SecretId="rosterwatch/arkham")["VersionId"]
     refused = command_line.run("rotate", "arkham", *command_line.from_here, answers=("f" * 64, "e" * 64, ""))
     assert refused.code == 1

@@ -61,6 +61,7 @@ def test_a_reader_sees_everything_and_can_change_nothing(aws: LocalAws, sis: Sim
         ("unmute", "all"),
         ("remove", "cascadia", "--yes", "--delete-secret"),
         ("rotate", "cascadia"),
+        ("check", "cascadia"),
         ("add", "elsewhere"),
     ):
         refused = reader.run(*arguments)
@@ -75,7 +76,12 @@ def test_an_operator_can_do_all_that_the_command_line_offers_and_reads_no_other_
     operator = CommandLine(aws, sis).as_role(assumed(aws, "operator", given["Reader"], given["Operator"]))
     added = operator.run("add", "dillon-beach", *operator.from_here, answers=four_answers(district.credentials))
     assert added.code == 0, added.said
+    checked = operator.run("check", "dillon-beach", *operator.from_here)
+    assert checked.code == 0, checked.said
     fresh = district.admin.recreate_record()
+    wrong = operator.run("check", "dillon-beach", *operator.from_here)
+    assert wrong.code == 1
+    assert "You may not read the stack's fingerprint key" in wrong.err
     assert operator.run("recheck", "dillon-beach").code == 1
     rotated = operator.run("rotate", "dillon-beach", *operator.from_here, answers=renewal(fresh))
     assert rotated.code == 0, rotated.said
