@@ -72,16 +72,16 @@ class Grouping:
             return True
         rules, fleet = self.rules, self.fleet
         failing = [problem for problem in self.active.values() if problem.cause in NETWORK]
-        key = self.key_of(MONITOR)
-        if key is not None:  # only those that are in it keep it going
-            members = self.incidents[key].members
-            return sum(problem.district in members for problem in failing) > rules.blind_until * fleet.districts
         hosts = {problem.host for problem in failing}
+        if self.key_of(MONITOR) is not None:
+            least_districts, least_hosts, share = 2, 2, rules.blind_until
+        else:
+            least_districts, least_hosts, share = rules.blind_districts, rules.blind_hosts, rules.blind_above
         return (
-            len(failing) >= rules.blind_districts
-            and len(hosts) >= rules.blind_hosts
-            and len(failing) > rules.blind_above * fleet.districts
-            and len(hosts) > rules.blind_above * fleet.hosts
+            len(failing) >= least_districts
+            and len(hosts) >= least_hosts
+            and len(failing) > share * fleet.districts
+            and len(hosts) > share * fleet.hosts
         )
 
     def _is_known(self, problem: Problem) -> bool:

@@ -45,7 +45,8 @@ def reconcile(  # noqa: PLR0913 - all that the incidents are decided from
     grouping.assign()
     before = {incident.key: incident for incident in incidents}
     desk = _Desk(grouping, muted)
-    changed = [desk.conclude(incident, before.get(incident.key)) for incident in grouping.incidents.values()]
+    desk.close_what_is_over(before)  # first, since what others are told depends on it
+    changed = [desk.conclude(incident) for incident in grouping.incidents.values()]
     return Verdict(
         tuple(replace(one, version=one.version + 1) for one in changed if before.get(one.key) != one),
         tuple(problem for problem in problems if problem.recovered_at is not None),
@@ -60,12 +61,16 @@ class _Desk:
         self.grouping, self.muted = grouping, muted
         self.active, self.now, self.rules = grouping.active, grouping.now, grouping.rules
 
-    def conclude(self, incident: Incident, before: Incident | None) -> Incident:
-        """The incident with its cause brought up to date, closed if it is over, and with the notice that is due."""
+    def close_what_is_over(self, before: Mapping[str, Incident]) -> None:
+        """Close the incidents whose cause has gone, each with the notice that is due."""
+        for incident in self.grouping.open():
+            if not incident.members and not (incident.is_monitor and self.grouping.blind):
+                self.grouping.incidents[incident.key] = self._close(incident, before.get(incident.key))
+
+    def conclude(self, incident: Incident) -> Incident:
+        """An open incident with its cause brought up to date, and with the notice that is due."""
         if not incident.is_open:
             return incident
-        if not incident.members and not (incident.is_monitor and self.grouping.blind):
-            return self._close(incident, before)
         incident = self._up_to_date(incident)
         if self._is_muted(incident):
             return incident
@@ -99,8 +104,16 @@ class _Desk:
         """Whether a district with an incident of its own suffers just now from what its host's or the monitor's is about."""
         if not incident.group.startswith("district/"):
             return False
-        of_the_host = CAUSES[problem.cause].scope is Scope.HOST and self.grouping.key_of(f"host/{problem.host}") is not None
-        return of_the_host or (problem.cause in NETWORK and self.grouping.key_of(MONITOR) is not None)
+        of_the_host = CAUSES[problem.cause].scope is Scope.HOST and self._is_told(f"host/{problem.host}")
+        return of_the_host or (problem.cause in NETWORK and self._is_told(MONITOR))
+
+    def _is_told(self, group: str) -> bool:
+        """Whether a group has an incident, or had one until so recently that not all of its districts were visited since."""
+        return self.grouping.key_of(group) is not None or self._ended_just_now(group)
+
+    def _ended_just_now(self, group: str) -> bool:
+        ends = [one.resolved_at for one in self.grouping.incidents.values() if one.group == group and one.resolved_at is not None]
+        return any(self.now - end < self.rules.settle_for for end in ends)
 
     def _is_muted(self, incident: Incident) -> bool:
         """Whether the incident is to be silent: its group is muted, or each of its districts, or everything."""
@@ -124,16 +137,12 @@ class _Desk:
         since_told = self.now - (incident.notified_at or incident.opened_at)
         if self._has_changed(incident) and (self._is_urgent(incident) or since_told >= rules.update_every):
             return Kind.CHANGED
-        if incident.pending or blind or self._sees_again_since_just_now():
+        if incident.pending or blind or self._ended_just_now(MONITOR):
             return None  # what has not been said yet need not be repeated, nor what nobody has looked at
         if incident.joined > incident.told_joined and since_told >= rules.update_every:
             return Kind.UPDATED
         every = rules.reminders.get(CAUSES[incident.cause].severity)
         return Kind.REMINDED if every is not None and since_told >= every else None
-
-    def _sees_again_since_just_now(self) -> bool:
-        ends = [one.resolved_at for one in self.grouping.incidents.values() if one.is_monitor and one.resolved_at is not None]
-        return any(self.now - end < self.rules.settle_for for end in ends)
 
     def _has_changed(self, incident: Incident) -> bool:
         news = incident.group.startswith("district/") and incident.record.get("number", 0) > incident.told_number
