@@ -49,11 +49,11 @@ class Plan:
 FULL: Final = Plan(
     repetitions=7,
     cases=(Case(50, 0, 50), Case(50, 200, 50), Case(500, 0, 100), Case(500, 200, 100)),
-    share_memories=(256, 512, 1024),
+    share_memories=(512, 1024),
     share_many=(5, 10, 20),
-    share_districts=40,
+    share_districts=30,
     batch_memories=(256, 512, 1024, 1769),
-    batch_sizes=(5, 20, 40),
+    batch_sizes=(10, 20, 40),
     at_once=100,
 )
 QUICK: Final = Plan(
@@ -161,7 +161,7 @@ def _under_a_share(server: StandIn, artifact: Path, chosen: Plan, repetitions: i
         document.sections["latency"], told = shares.latencies(
             server, chosen.share_memories, chosen.share_many, chosen.share_districts, often, _progress("latency")
         )
-        measured = shares.batches(server, artifact, chosen.batch_memories, chosen.batch_sizes, often, _progress("batch"))
+        measured = shares.batches(server, artifact, chosen.batch_memories, chosen.batch_sizes, _progress("batch"))
     except QuotaError as error:
         document.lacking.append(str(error))
         document.targets.append(("latency under the template's CPU share; cost", "", "not measured: no CPU quota", None))
@@ -207,7 +207,7 @@ def _machine(repetitions: int) -> list[str]:
         f"Measured on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {os.cpu_count()} cores ({platform.machine()}), Linux {platform.release()}, "
         f"load over the last quarter of an hour {load:.1f}; Python {platform.python_version()} built {optimised} "
         f"`--enable-optimizations`, {ssl.OPENSSL_VERSION}. {repetitions} repetitions, in turn, in reversed order every other time "
-        f"(half as many of 500 districts and of what runs under a CPU quota). Figures are medians [least to most]; ratios are of "
+        f"(half as many of 500 districts and of latencies under a CPU quota, and one of each batch, which is warm twice). Figures are medians [least to most]; ratios are of "
         "runs that stood side by side.",
     ]
 

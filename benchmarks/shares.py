@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.lambda_rig import PREFIX, Rig, rig, run_function
 from benchmarks.lanes import Took, child, plan
@@ -70,50 +71,56 @@ def latencies(
 
 
 def batches(
-    server: StandIn,
-    artifact: Path,
-    memories: Sequence[int],
-    sizes: Sequence[int],
-    repetitions: int,
-    progress: Callable[[str], None],
+    server: StandIn, artifact: Path, memories: Sequence[int], sizes: Sequence[int], progress: Callable[[str], None]
 ) -> list[Batch]:
     """Invocations of the built check_districts over districts that are well, two requests at a time to each host."""
-    with rig() as running:
-        lanes: dict[str, Callable[[], Batch]] = {
-            f"{m}/{n}": partial(_batch, running, server, artifact, m, n) for m in memories for n in sizes
-        }
-        took = interleaved(lanes, repetitions, progress)
-    return [sorted(runs, key=lambda run: run.seconds)[len(runs) // 2] for runs in took.values()]
-
-
-def _batch(running: Rig, server: StandIn, artifact: Path, memory: int, districts: int) -> Batch:
-    aws = running.aws
-    aws.items.clear()
-    names = [f"district-{number}" for number in range(districts)]
+    measured = []
     pair = {"consumer_id": CONSUMER_ID, "consumer_secret": CONSUMER_SECRET}
-    for number, name in enumerate(names):
-        aws.secrets[PREFIX + name] = json.dumps({"base_url": server.url(number, 200), "optional": [], **pair})
-    records = [{"messageId": name, "body": json.dumps({"district": name, "reason": "schedule"})} for name in names]
-    event = {"Records": records}
-    environment = {"ROSTERWATCH_CA_BUNDLE": str(server.ca_file), "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory)}
+    with rig() as running:
+        for number in range(max(sizes)):
+            secret = {"base_url": server.url(number, 200), "optional": [], **pair}
+            running.aws.secrets[f"{PREFIX}district-{number}"] = json.dumps(secret)
+        environment = {"ROSTERWATCH_CA_BUNDLE": str(server.ca_file)}
+        # A first look at everybody, so that what is measured finds nothing new.
+        run_function(running, artifact, "check_districts.handler", [_event(max(sizes))], environment)
+        for memory in memories:
+            for size in sizes:
+                progress(f"{memory} MB, {size} districts")
+                measured.append(_batch(running, artifact, memory, size, environment))
+    return measured
+
+
+def _event(districts: int) -> dict[str, Any]:
+    bodies = [json.dumps({"district": f"district-{number}", "reason": "schedule"}) for number in range(districts)]
+    return {"Records": [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]}
+
+
+def _batch(running: Rig, artifact: Path, memory: int, districts: int, environment: dict[str, str]) -> Batch:
+    aws, events = running.aws, [_event(districts)] * 3
+    aws.calls.clear()
+    aws.written_bytes.clear()
     with quota(memory) as group:
-        first = run_function(running, artifact, "check_districts.handler", [event], environment, cgroup=group)
-        aws.calls.clear()
-        aws.written_bytes.clear()
-        run = run_function(running, artifact, "check_districts.handler", [event, event, event], environment, cgroup=group)
-    visited = [json.loads(line) for line in run.log.splitlines() if line.startswith(b'{"level"')]
-    visited = [line for line in visited if line.get("message") == "visited"]
-    if len(visited) != 3 * districts or any(line["status"] != "healthy" for line in visited):
+        run = run_function(
+            running,
+            artifact,
+            "check_districts.handler",
+            events,
+            environment | {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory)},
+            cgroup=group,
+        )
+    lines = [json.loads(line) for line in run.log.splitlines() if line.startswith(b'{"level"')]
+    visited = [line for line in lines if line.get("message") == "visited"]
+    if len(visited) != len(events) * districts or any(line["status"] != "healthy" for line in visited):
         raise RuntimeError(f"not every district was visited and found well: {run.log[-1500:].decode(errors='replace')}")
-    calls = {name: count / 3 / districts for name, count in aws.calls.items() if name != "GetSecretValue"}
+    visits = len(events) * districts
     return Batch(
         memory,
         districts,
         statistics.median(run.answered[1:]),
-        first.init + first.answered[0],
-        calls,
+        run.init + run.answered[0],
+        {name: count / visits for name, count in aws.calls.items() if name != "GetSecretValue"},
         statistics.median(aws.written_bytes),
-        len(run.log) / 3 / districts,
+        len(run.log) / visits,
         run.max_rss_kib / 1024,
         [line["milliseconds"] for line in visited[districts:]],
     )
