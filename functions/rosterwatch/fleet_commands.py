@@ -53,7 +53,8 @@ def status(stack: Stack, district: str | None, failing: bool, as_json: bool, wat
     elif not fleet:
         click.echo("No district has been visited yet. Store the first one with: rosterwatch add DISTRICT")
     else:
-        output().print(fleet_view.fleet_table(fleet, shown, now))
+        console = output()
+        console.print(fleet_view.fleet_table(fleet, shown, now, console.width))
     raise click.exceptions.Exit(_code_of(shown))
 
 
@@ -75,7 +76,8 @@ def _watch(stack: Stack, interval: int, *, failing: bool) -> None:
         try:
             while True:
                 fleet = _fleet(stack)
-                live.update(fleet_view.fleet_table(fleet, _shown(fleet, failing=failing), datetime.now(UTC)), refresh=True)
+                shown, now = _shown(fleet, failing=failing), datetime.now(UTC)
+                live.update(fleet_view.fleet_table(fleet, shown, now, live.console.width), refresh=True)
                 time.sleep(interval)
         except KeyboardInterrupt:
             raise click.exceptions.Exit(EXIT_HEALTHY) from None
@@ -179,7 +181,8 @@ def _recheck_all(stack: Stack, timeout: int, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(fleet_view.fleet_to_json(stack.name, fleet, now), indent=2))
     else:
-        output().print(fleet_view.fleet_table(fleet, _shown(fleet, failing=True), now))
+        console = output()
+        console.print(fleet_view.fleet_table(fleet, _shown(fleet, failing=True), now, console.width))
     if waiting:
         raise EndError(
             f"{len(waiting)} of {len(versions)} districts were not visited within {timeout} s: visits are spread over up to "

@@ -22,6 +22,8 @@ from rosterwatch.state import StateError
 from rosterwatch.terminal import STATUS_COLOURS
 
 _WORST_FIRST: Final = (Status.FAILING, Status.UNKNOWN, Status.DEGRADED, Status.HEALTHY)
+#: From this width on a terminal has room for all columns.
+WIDE: Final = 110
 _ENDS: Final = {"resolved": "healthy again", "first_seen": "first seen, healthy"}
 
 
@@ -118,13 +120,14 @@ def _iso(at: datetime | None) -> str | None:
 # -- for people -----------------------------------------------------------------------------------------------------------------
 
 
-def fleet_table(fleet: Sequence[Row], shown: Sequence[Row], now: datetime) -> RenderableType:
-    """The table, and a line of counts over the whole fleet below it."""
+def fleet_table(fleet: Sequence[Row], shown: Sequence[Row], now: datetime, width: int = WIDE) -> RenderableType:
+    """The table, and a line of counts over the whole fleet below it. What does not fit on a narrow terminal is left out."""
+    columns = ("District", "Status", "Cause", "For", "Seen", "Whose move", "Last good")[: 7 if width >= WIDE else 5]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("District", "Status", "Cause", "Whose move", "For", "Last good", "Seen"):
-        table.add_column(column, overflow="fold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("Status", "Cause"))
     for row in shown:
-        table.add_row(row.district, *_cells(row, now))
+        table.add_row(row.district, *_cells(row, now)[: len(columns) - 1])
     counts = Counter(row.status for row in fleet)
     words = ", ".join(f"{counts[status]} {status.value}" for status in _WORST_FIRST if counts[status])
     muted = sum(row.muted for row in shown)
@@ -137,13 +140,14 @@ def _cells(row: Row, now: datetime) -> list[RenderableType]:
     if row.muted:
         status.append(" (muted)", style="dim")
     if isinstance(state, StateError):
-        return [status, f"the stored state is {state}", "us", "-", "-", "-"]
+        return [status, f"the stored state is {state}", "-", "-", "us", "-"]
     cause = CAUSES.get(state.cause) if state.cause else None
     named = state.cause or (f"({state.suspected}?)" if state.suspected else "-")
     if state.unknown_since:
         named += " (we cannot see)"
     good = "now" if state.status is Status.HEALTHY and not state.suspected else _ago(state.last_good_at, now)
-    return [status, named, cause.owner.value if cause else "-", lasting(_age(state.since, now)), good, _ago(state.visited_at, now)]
+    owner = cause.owner.value if cause else "-"
+    return [status, named, lasting(_age(state.since, now)), _ago(state.visited_at, now), owner, good]
 
 
 def show_district(

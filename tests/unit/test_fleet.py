@@ -135,11 +135,15 @@ def test_the_table_says_in_words_how_each_district_stands(states: StateStore) ->
     said = shown(fleet_view.fleet_table(rows, rows, LATER))
     lines = {line.split("  ")[0]: " ".join(line.split()) for line in said.splitlines()}
     assert lines["long broken"].startswith(
-        "long broken failing (muted) credentials_revoked district administrator 3 h never 3 h ago"
+        "long broken failing (muted) credentials_revoked 3 h 3 h ago district administrator never"
     )
     assert "the stored state is damaged" in lines["damaged"]
     assert "(server_error?)" in lines["suspected"]
     assert "5 districts: 2 failing, 1 unknown, 2 healthy; 1 of those shown muted" in said
+    narrow = shown(fleet_view.fleet_table(rows, rows, LATER, 80), width=80)
+    assert all(len(line) <= 80 for line in narrow.splitlines())
+    assert "credentials_revoked" in narrow
+    assert "Whose move" not in narrow
     assert "0 districts" in shown(fleet_view.fleet_table([], [], LATER))
 
 
