@@ -37,6 +37,7 @@ class Product:
     `secret` is what its secret holds beside the base URL and the pair, `own_scopes` what it offers in place of the specification's.
 
     `signed` are the OAuth 1.0a methods it takes, `static` says that the Consumer Secret is a bearer token that never ends.
+    `start_page` is the token URL that its start page names.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Product:
     signed: tuple[str, ...] = ()
     static: bool = False
     paging: Paging = field(default_factory=Paging)
-    start_page: bool = False
+    start_page: str = ""
     secret: Mapping[str, str] = field(default_factory=dict)
     own_scopes: tuple[str, ...] = ()
 
@@ -58,8 +59,7 @@ class Product:
     def credentials(self, district: "District") -> dict[str, Any]:
         """What the administrator hands over, as the secret of the district."""
         record = district.record
-        facts = {"base_url": district.base_url, "path": district.base_path, "consumer_secret": record.consumer_secret}
-        facts["other_origin"] = district.origin.replace("localhost", "127.0.0.1")
+        facts = {**_addresses(district), "consumer_secret": record.consumer_secret}
         pair = {} if self.static else {"consumer_id": record.consumer_id, "consumer_secret": record.consumer_secret}
         told: dict[str, Any] = {name: value.format_map(facts) for name, value in self.secret.items()}
         told |= {"scopes": list(self.own_scopes)} if self.own_scopes else {}
@@ -83,11 +83,8 @@ class Product:
             return self.issuer.answer(request, district) if self.issuer.host in ("", here) else html_answer(404, IIS_404)
         if place.phase == "data":
             return self._data(request, place, district, world)
-        if self.start_page and place.path in ("", "/") and self.issuer is not None:
-            urls = {
-                "oauth": f"https://{self.issuer.host}:{district.origin.rpartition(':')[2]}{district.base_path}{self.issuer.path}"
-            }
-            return json_answer(200, {"version": "1.0.0", "urls": urls})
+        if self.start_page and place.path in ("", "/"):
+            return json_answer(200, {"version": "1.0.0", "urls": {"oauth": self.start_page.format_map(_addresses(district))}})
         return html_answer(404, IIS_404)
 
     def _data(self, request: Request, place: Place, district: "District", world: World) -> Answer:
@@ -152,6 +149,12 @@ class Product:
         return frozenset(scopes(self.version, *names)) | set(self.own_scopes)
 
 
+def _addresses(district: "District") -> dict[str, str]:
+    """What the templates of addresses may name. The other origin is the same server by another host name."""
+    other = district.origin.replace("localhost", "127.0.0.1")
+    return {"base_url": district.base_url, "path": district.base_path, "other_origin": other, "decoy": district.decoy_origin}
+
+
 _BOTH = ("roster-core.readonly", "roster-demographics.readonly")
 _1_1, _1_2 = scopes("1.1", *_BOTH), scopes("1.2", *_BOTH)
 _EDFI = Issuer("/oauth/token", _1_2, kind="jwt", host="127.0.0.1")
@@ -180,7 +183,7 @@ PRODUCTS = {
                 secret={"token_url": "{base_url}/identity/connect/token"}),
         Product("synergy", "synergy", issuer=Issuer("/token", _1_1, names_scopes=False)),
         Product("eschoolplus", "eschoolplus", "1.2", issuer=Issuer("/oauth/token", _1_2)),
-        Product("edfi", "edfi", "1.2", issuer=_EDFI, paging=Paging(largest=500, total_count=False), start_page=True,
+        Product("edfi", "edfi", "1.2", issuer=_EDFI, paging=Paging(largest=500, total_count=False), start_page=_EDFI_SECRET["token_url"],
                 secret=_EDFI_SECRET),
         Product("edfi_that_claims", "edfi", "1.2", issuer=replace(_EDFI, scopes="claimed", offered=_1_2[1:]),
                 paging=Paging(total_count=False), secret=_EDFI_SECRET),
