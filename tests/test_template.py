@@ -308,6 +308,17 @@ def test_only_check_districts_reads_secrets_and_only_those_of_districts_and_the_
         assert not actions & {"secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"}
 
 
+def test_the_dashboard_may_write_mutes_and_nothing_else_and_nothing_but_a_viewer_calls_it() -> None:
+    writing = [s for s in statements("RenderDashboardRole") if "dynamodb:PutItem" in listed(s["Action"])]
+    assert [s["Condition"] for s in writing] == [{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["mute"]}}]
+    writes = {"dynamodb:PutItem", "dynamodb:DeleteItem", "sqs:SendMessage"}
+    actions = {
+        action for s in statements("RenderDashboardRole") for action in listed(s["Action"]) if not action.startswith("logs:")
+    }
+    assert actions == writes | {"dynamodb:Query", "dynamodb:BatchGetItem"}
+    assert "Events" not in FUNCTIONS["RenderDashboard"]
+
+
 def test_the_fingerprint_key_can_never_be_taken_for_a_district() -> None:
     prefix = PARAMETERS["SecretPrefix"]
     [key] = template_file.resources(TEMPLATE, "AWS::SecretsManager::Secret").values()

@@ -73,7 +73,7 @@ def test_a_message_that_is_not_ours_ends_with_the_dead_letters_and_hurts_no_othe
     assert aws.messages_on("QueueUrl") == 0
 
 
-@pytest.mark.parametrize("function", ["DispatchFunction", "CheckFunction", "AlertFunction"])
+@pytest.mark.parametrize("function", ["DispatchFunction", "CheckFunction", "AlertFunction", "DashboardFunction"])
 def test_a_function_may_do_what_it_has_to_and_nothing_else(aws: LocalAws, function: str) -> None:
     aws.put_secret("eerie", {})
     other = aws.secrets.create_secret(Name=f"elsewhere/{function}", SecretString="-")["ARN"]
@@ -110,6 +110,7 @@ def test_a_function_may_do_what_it_has_to_and_nothing_else(aws: LocalAws, functi
             "request a visit",
         },
         "AlertFunction": {"list states", "write a state", "delete a state"},
+        "DashboardFunction": {"list states", "request a visit"},
     }[function]
 
     def works(attempt: Callable[[], object]) -> bool:
@@ -121,8 +122,9 @@ def test_a_function_may_do_what_it_has_to_and_nothing_else(aws: LocalAws, functi
         return True
 
     # Publishing is tried by every alert that arrives; here it would be one more in the inbox.
-    # The emulator does not know the condition (dynamodb:LeadingKeys) that keeps dispatch from writing states.
+    # The emulator does not know the condition (dynamodb:LeadingKeys) that keeps these from writing and deleting states.
     left_out = {("AlertFunction", "send an alert"), ("DispatchFunction", "write a state")}
+    left_out |= {("DashboardFunction", "write a state"), ("DashboardFunction", "delete a state")}
     tried = {name: attempt for name, attempt in attempts.items() if (function, name) not in left_out}
     assert {name for name, attempt in tried.items() if works(attempt)} == allowed
     aws.dynamodb.delete_item(TableName=table, Key=key | {"sk": {"S": function}})

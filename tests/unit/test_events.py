@@ -25,6 +25,7 @@ def event(name: str) -> Any:
 
 def test_there_is_one_example_of_every_trigger_and_no_other() -> None:
     assert {path.name for path in EVENTS.iterdir()} == {
+        "dashboard.json",
         "queue.json",
         "recheck.json",
         "schedule.json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from rosterwatch.board import BoardStore
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.settings import RenderSettings
 from rosterwatch.state import StateStore
+from tests.local_aws import REPOSITORY
 from tests.table import Table
 from tests.unit.rows import ARN, state
 
@@ -59,6 +61,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def test_describe_answers_with_its_documentation_and_needs_nothing() -> None:
     assert "### Parameters" in render_dashboard.handler({"describe": True}, cast("Any", None))
+
+
+def test_the_event_that_is_kept_for_trying_it_by_hand_shows_what_is_broken(world: World) -> None:
+    event = json.loads((REPOSITORY / "events" / "dashboard.json").read_text())
+    assert "springfield" in world.ask(event)
 
 
 def test_the_widget_shows_what_is_broken_in_the_viewers_theme(world: World) -> None:
