@@ -21,6 +21,7 @@ from threading import Event
 
 from tests.sis.control import ControlServer, describe
 from tests.sis.faults import KINDS
+from tests.sis.products import PRODUCTS
 from tests.sis.server import SimulatedSis
 
 TOWNS = ("springfield", "shelbyville", "ogdenville", "brockway", "cypress", "capital")
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sis", description="A simulated SIS with every fault.")
     parser.add_argument("--hosts", type=int, default=1, help="how many TLS ports")
     parser.add_argument("--districts", type=int, default=6, help="how many districts, going round the hosts in turn")
+    parser.add_argument("--products", action="store_true", help="and one district of each other product, by its name")
     parser.add_argument("--students", type=int, default=240, help="pupils in each")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same data and credentials")
     parser.add_argument("--name", default="localhost", help="the host name in the URLs; it must lead to 127.0.0.1")
@@ -46,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     names = [TOWNS[n] if n < len(TOWNS) else f"district-{n + 1}" for n in range(wanted.districts)]
     sis = SimulatedSis(names, hosts=wanted.hosts, seed=wanted.seed, students=wanted.students, names=(wanted.name,))
     with sis, ControlServer(sis) as control:
+        for name, product in PRODUCTS.items() if wanted.products else ():
+            sis.add_district(name.replace("_", "-"), dialect=product)
         state = json.dumps(
             {
                 "pid": os.getpid(),

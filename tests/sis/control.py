@@ -46,7 +46,7 @@ def describe(district: District) -> dict[str, object]:
         "dialect": district.dialect.name,
         "database_year": district.calendar.database_year,
         "base_url": district.base_url,
-        **(district.record.credentials if district.records else {}),
+        **(district.credentials if district.records else {}),
     }
 
 
