@@ -6,18 +6,19 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
 from rosterwatch.board import Sight
 from rosterwatch.client import Network
+from rosterwatch.diagnosis import Status
 from rosterwatch.network import system_resolver
 from rosterwatch.queue import MessageError, VisitQueue, from_message
 from rosterwatch.secrets import SecretStore, read_key
 from rosterwatch.settings import CheckSettings, check_settings
 from rosterwatch.state import StateStore
-from rosterwatch.telemetry import MetricUnit, logger, measure
+from rosterwatch.telemetry import MetricUnit, logger, measure, measuring
 from rosterwatch.visits import Outcome, Round
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ def key() -> bytes:
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Answer as ``ReportBatchItemFailures`` asks: the messages that must come back, and no other."""
+    with measuring():
+        return {"batchItemFailures": [{"itemIdentifier": message} for message in _visit(event, context)]}
+
+
+def _visit(event: Mapping[str, Any], context: LambdaContext) -> list[str]:
+    """The messages whose visit could not be made."""
     failed: list[str] = []
     messages: dict[str, list[str]] = {}
     for record in event["Records"]:
@@ -78,7 +85,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[
         _report(outcome)
         if not outcome.done:
             failed += messages[outcome.district]
-    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+    return failed
 
 
 def _round(context: LambdaContext) -> Round:
@@ -126,3 +133,11 @@ def _report(outcome: Outcome) -> None:
     measure("VisitDuration", outcome.milliseconds, MetricUnit.Milliseconds)
     if cause.startswith("credentials_"):
         measure("CredentialsRefused", 1)
+    empty = {name for finding in diagnosis.findings if finding.cause.name in _EMPTY for name in finding.collections}
+    if empty:
+        measure("CollectionsEmpty", len(empty))
+    if edges().settings.district_metrics:
+        measure("Healthy", diagnosis.status is Status.HEALTHY, district=outcome.district)
+
+
+_EMPTY: Final = frozenset({"collection_empty", "everything_empty"})

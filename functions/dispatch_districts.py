@@ -6,6 +6,7 @@ import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,11 +14,12 @@ import boto3
 from rosterwatch.board import BoardStore
 from rosterwatch.diagnosis import Status
 from rosterwatch.dispatch import spread
+from rosterwatch.health import State
 from rosterwatch.queue import Visit, VisitQueue, is_district
 from rosterwatch.secrets import SecretStore
 from rosterwatch.settings import DispatchSettings, dispatch_settings
 from rosterwatch.state import StateStore
-from rosterwatch.telemetry import logger, measure
+from rosterwatch.telemetry import logger, measure, measuring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -52,14 +54,18 @@ def edges() -> Edges:
 
 def handler(event: Mapping[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Answer with how many visits were queued. ``events/`` has one example of each kind of event."""
-    use = edges()
+    with measuring():
+        return {"queued": _queue(event, edges())}
+
+
+def _queue(event: Mapping[str, Any], use: Edges) -> int:
     asked_for = _asked_for(event, use.settings.secret_prefix)
     visits = _everyone(use) if asked_for is None else asked_for
     use.queue.send(visits)
     if asked_for is None:
         measure("Heartbeat", 1)  # only now: a round that could not be queued is none
     logger().info("visits queued", extra={"visits": len(visits), "reason": visits[0].reason if visits else "none"})
-    return {"queued": len(visits)}
+    return len(visits)
 
 
 def _asked_for(event: Mapping[str, Any], prefix: str) -> list[Visit] | None:
@@ -77,10 +83,14 @@ def _asked_for(event: Mapping[str, Any], prefix: str) -> list[Visit] | None:
 
 def _everyone(use: Edges) -> list[Visit]:
     """All districts with a secret, and those whose secret has gone since they were last visited: that must be told, too."""
-    known = {summary.district: summary for summary in use.states.all()}
-    statuses = Counter(summary.status for summary in known.values())
+    known = dict(use.states.each())
+    states = [state for state in known.values() if isinstance(state, State)]
+    statuses = Counter(state.status for state in states)
     for status in Status:
         measure("Districts", statuses[status], status=status.value)
-    hosts = {name: summary.host for name, summary in known.items()}
+    overdue = datetime.now(UTC) - timedelta(minutes=use.settings.stale_minutes)
+    # A state that cannot be read is of a district that is not visited.
+    measure("StaleDistricts", len(known) - sum(state.unknown_since is None and state.visited_at >= overdue for state in states))
+    hosts = {state.district: state.host for state in states}
     use.board.count_fleet(len(known), len({host for host in hosts.values() if host}))
     return spread({*use.secrets.districts(), *known}, hosts, use.settings.spread_seconds)

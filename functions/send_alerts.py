@@ -7,6 +7,7 @@ what a mute has held back, and what a topic did not take.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,8 +17,9 @@ import boto3
 
 from rosterwatch.announcer import Announced, Announcer
 from rosterwatch.board import BoardStore
+from rosterwatch.incidents import Kind
 from rosterwatch.settings import AlertSettings, alert_settings
-from rosterwatch.telemetry import logger, measure
+from rosterwatch.telemetry import MetricUnit, logger, measure, measuring
 from rosterwatch.topic import AlertTopics
 
 if TYPE_CHECKING:
@@ -47,8 +49,9 @@ def edges() -> Edges:
 
 def handler(_event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with how many notices were published. What woke us does not matter: the board says what is true now."""
-    announced = edges().announcer.run()
-    _report(announced)
+    with measuring():
+        announced = edges().announcer.run()
+        _report(announced)
     if announced.refused:
         raise NotAcceptedError(f"{len(announced.refused)} notices were not accepted; they stay pending")
     return {"batchItemFailures": [], "published": len(announced.published)}
@@ -59,6 +62,10 @@ def _report(announced: Announced) -> None:
         facts = {"incident": incident.key, "kind": notice.kind.value, "cause": incident.cause, "districts": len(incident.members)}
         logger().info("alert published", extra=facts)
         measure("AlertsPublished", 1)
+        if notice.kind is Kind.OPENED:
+            measure("TimeToDetect", max(0.0, (notice.at - incident.opened_at).total_seconds()), MetricUnit.Seconds)
     for problem in announced.refused:
         logger().error("alert not accepted, it will be tried again", extra={"problem": problem})
         measure("AlertsFailed", 1)
+    for cause, count in Counter(incident.cause for incident in announced.open_incidents).items():
+        measure("IncidentsOpen", count, cause=cause)

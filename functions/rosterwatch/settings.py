@@ -16,12 +16,16 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DispatchSettings:
-    """For ``dispatch_districts``. ``spread_seconds``: over how long one tick's visits are spread."""
+    """For ``dispatch_districts``. ``spread_seconds``: over how long one tick's visits are spread.
+
+    ``stale_minutes``: after how long without a look a district counts as stale.
+    """
 
     secret_prefix: str
     table: str
     queue_url: str
     spread_seconds: int
+    stale_minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class CheckSettings:
     fingerprint_secret: str
     control_url: str
     try_previous: bool
+    district_metrics: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ def dispatch_settings(environ: Mapping[str, str] = os.environ) -> DispatchSettin
         table=_text(environ, "TABLE"),
         queue_url=_text(environ, "QUEUE_URL"),
         spread_seconds=_number(environ, "SPREAD_SECONDS", 0, 900),
+        stale_minutes=_number(environ, "STALE_MINUTES", 1, 10080),
     )
 
 
@@ -82,6 +88,7 @@ def check_settings(environ: Mapping[str, str] = os.environ) -> CheckSettings:
         fingerprint_secret=_text(environ, "FINGERPRINT_SECRET"),
         control_url=environ.get(_PREFIX + "CONTROL_URL", ""),
         try_previous=_flag(environ, "TRY_PREVIOUS"),
+        district_metrics=_flag(environ, "DISTRICT_METRICS"),
     )
 
 

@@ -1,17 +1,24 @@
 """Logs and metrics, through Powertools. Only closed-list words, numbers and names of districts ever go in.
 
-Metrics are fleet metrics: no dimension names a district, so that the bill does not grow with the fleet. They are written as
-EMF log lines, from which CloudWatch makes the metrics without a call of ours.
+Metrics are fleet metrics: no dimension names a district unless the operator asked for it, so that the bill does not grow with the
+fleet. They are collected and written once an invocation, as EMF log lines, one for each set of dimensions: log bytes cost money,
+and CloudWatch makes the metrics from them without a call of ours.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-__all__ = ["MetricUnit", "logger", "measure"]
+__all__ = ["MetricUnit", "logger", "measure", "measuring"]
+
+_Values = list[tuple[str, MetricUnit, float]]
+_MOST_VALUES = 99  # of one metric in one EMF line; at a hundred Powertools writes by itself
+_collected: dict[tuple[tuple[str, str], ...], _Values] = {}
 
 
 @functools.cache
@@ -21,7 +28,27 @@ def logger() -> Logger:
 
 
 def measure(name: str, value: float, unit: MetricUnit = MetricUnit.Count, **dimensions: str) -> None:
-    """Write one value of a metric. The dimension ``service`` is always there, from POWERTOOLS_SERVICE_NAME."""
-    with single_metric(name=name, unit=unit, value=value) as metric:
-        for dimension, of in dimensions.items():
-            metric.add_dimension(dimension, of)
+    """Note one value of a metric. The dimension ``service`` is always there, from POWERTOOLS_SERVICE_NAME."""
+    _collected.setdefault(tuple(sorted(dimensions.items())), []).append((name, unit, value))
+
+
+@contextmanager
+def measuring() -> Iterator[None]:
+    """Write what was measured inside, also when it ends with an exception."""
+    _collected.clear()
+    try:
+        yield
+    finally:
+        for dimensions, values in _collected.items():
+            for start in range(0, len(values), _MOST_VALUES):
+                _write(dimensions, values[start : start + _MOST_VALUES])
+        _collected.clear()
+
+
+def _write(dimensions: tuple[tuple[str, str], ...], values: _Values) -> None:
+    metrics = EphemeralMetrics()
+    for name, of in dimensions:
+        metrics.add_dimension(name, of)
+    for name, unit, value in values:
+        metrics.add_metric(name, unit, value)
+    metrics.flush_metrics()

@@ -9,7 +9,13 @@ from rosterwatch.alerts import DIALECTS, Links
 from rosterwatch.settings import SettingError, alert_settings, check_settings, dispatch_settings, render_settings
 
 Reader = Callable[[Mapping[str, str]], object]
-DISPATCH = {"SECRET_PREFIX": "rosterwatch/", "TABLE": "table", "QUEUE_URL": "https://queue", "SPREAD_SECONDS": "600"}
+DISPATCH = {
+    "SECRET_PREFIX": "rosterwatch/",
+    "TABLE": "table",
+    "QUEUE_URL": "https://queue",
+    "SPREAD_SECONDS": "600",
+    "STALE_MINUTES": "45",
+}
 CHECK = {
     "SECRET_PREFIX": "rosterwatch/",
     "TABLE": "table",
@@ -19,6 +25,7 @@ CHECK = {
     "SECOND_LOOK_SECONDS": "60",
     "FINGERPRINT_SECRET": "arn:key",
     "TRY_PREVIOUS": "true",
+    "DISTRICT_METRICS": "false",
 }
 ALERT = {
     "TABLE": "table",
