@@ -156,13 +156,18 @@ class Secrets(SecretStore):
 
 @dataclass
 class World:
-    """One run. ``trips`` counts what may lead to a repetition: crashes, lost answers, calls that failed."""
+    """One run. ``trips`` are the times of what may lead to a repetition: crashes, lost answers, calls that failed.
+
+    ``disturbed`` counts how often somebody came in between, which leads to none. ``clean``: the last step was a run of the
+    announcer with nothing of either.
+    """
 
     plan: Plan
     check: Callable[[World], None] = lambda _world: None
     at: datetime = START
     looks: dict[str, list[Seen]] = field(default_factory=dict)
     trips: list[datetime] = field(default_factory=list)
+    disturbed: int = 0
     frozen: dict[str, list[tuple[datetime, datetime | None]]] = field(default_factory=dict)
     clean: bool = False
     quiet: bool = False
@@ -298,14 +303,14 @@ class World:
 
     def announce(self) -> None:
         """One run of the announcer. It is ``clean`` if nothing came between."""
-        before = len(self.trips)
+        before = len(self.trips), self.disturbed
         try:
             announced: Announced = self.announcer.run()
         except (ClientError, BotoCoreError, Crash):
             self.trip()
             return
         self.announced += len(announced.published)
-        self.clean = len(self.trips) == before and not self._depth
+        self.clean = (len(self.trips), self.disturbed) == before and not self._depth
 
     # -- what goes wrong ------------------------------------------------------------------------------------------------------
 
@@ -356,7 +361,7 @@ class World:
         """Somebody else comes in between a reading and a writing."""
         if self._depth or not self.happens(self.plan.odds.interleave):
             return
-        self.trip()
+        self.disturbed += 1
         self._depth += 1
         try:
             if self.chance.random() < 0.5:
