@@ -17,6 +17,7 @@ import boto3
 
 from rosterwatch.announcer import Announced, Announcer
 from rosterwatch.board import BoardStore
+from rosterwatch.digest import digest
 from rosterwatch.incidents import Kind
 from rosterwatch.settings import AlertSettings, alert_settings
 from rosterwatch.telemetry import MetricUnit, logger, measure, measuring
@@ -24,6 +25,9 @@ from rosterwatch.topic import AlertTopics
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+DIGEST = "digest"  # the reason that the daily schedule gives
 
 
 class NotAcceptedError(Exception):
@@ -35,6 +39,8 @@ class Edges:
     """The AWS services that this function uses, made once per process."""
 
     settings: AlertSettings
+    store: BoardStore
+    topics: AlertTopics
     announcer: Announcer
 
 
@@ -44,17 +50,26 @@ def edges() -> Edges:
     settings, session = alert_settings(), boto3.Session()
     topics = AlertTopics(session.client("sns"), settings.topic_arns, settings.links)
     store = BoardStore(session.client("dynamodb"), settings.table)
-    return Edges(settings, Announcer(store, topics, lambda: datetime.now(UTC)))
+    return Edges(settings, store, topics, Announcer(store, topics, lambda: datetime.now(UTC)))
 
 
-def handler(_event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with how many notices were published. What woke us does not matter: the board says what is true now."""
+    if event.get("reason") == DIGEST:
+        return _send_digest(edges())
     with measuring():
         announced = edges().announcer.run()
         _report(announced)
     if announced.refused:
         raise NotAcceptedError(f"{len(announced.refused)} notices were not accepted; they stay pending")
     return {"batchItemFailures": [], "published": len(announced.published)}
+
+
+def _send_digest(use: Edges) -> dict[str, Any]:
+    board = use.store.read()
+    use.topics.send("text", digest(board.incidents, board.fleet.districts, datetime.now(UTC)))
+    logger().info("digest sent")
+    return {"published": 1}
 
 
 def _report(announced: Announced) -> None:

@@ -184,9 +184,19 @@ def test_the_schedule_tries_again_and_keeps_what_it_could_not_deliver() -> None:
     assert 60 <= schedule["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
 
 
-@pytest.mark.parametrize(("function", "role"), [("DispatchDistricts", "ScheduleRole"), ("SendAlerts", "ClockRole")])
-def test_every_schedule_keeps_what_it_could_not_deliver_under_a_role_that_can_do_nothing_else(function: str, role: str) -> None:
-    schedule = source(function, "ScheduleV2")
+SCHEDULES = [
+    (function, name, event["Properties"])
+    for function, properties in FUNCTIONS.items()
+    for name, event in properties.get("Events", {}).items()
+    if event["Type"] == "ScheduleV2"
+]
+
+
+@pytest.mark.parametrize(("function", "name", "schedule"), SCHEDULES)
+def test_every_schedule_keeps_what_it_could_not_deliver_under_a_role_that_can_do_nothing_else(
+    function: str, name: str, schedule: dict[str, Any]
+) -> None:
+    role = {"DispatchDistricts": "ScheduleRole", "SendAlerts": "ClockRole"}[function]
     assert schedule["RetryPolicy"].keys() == {"MaximumEventAgeInSeconds", "MaximumRetryAttempts"}
     assert schedule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "UndeliveredTriggers.Arn"}}
     assert schedule["RoleArn"] == {"Fn::GetAtt": f"{role}.Arn"}
@@ -194,6 +204,12 @@ def test_every_schedule_keeps_what_it_could_not_deliver_under_a_role_that_can_do
         ("lambda:InvokeFunction", {"Fn::GetAtt": f"{function}.Arn"}),
         ("sqs:SendMessage", {"Fn::GetAtt": "UndeliveredTriggers.Arn"}),
     ]
+
+
+def test_the_digest_is_off_until_somebody_gives_it_a_time() -> None:
+    [digest] = [schedule for _, name, schedule in SCHEDULES if name == "Digest"]
+    assert digest["State"] == {"Fn::If": ["HasDigest", "ENABLED", "DISABLED"]}
+    assert PARAMETERS["DigestSchedule"]["Default"] == ""
 
 
 def test_the_schedule_sends_the_event_that_is_tested() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rosterwatch.alerts import Links, render
+from rosterwatch.alerts import Links, Message, render
 from rosterwatch.incidents import Incident, Notice
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ class AlertTopics:
 
         The stable key travels as an attribute, so that receivers can drop a repetition.
         """
-        message = render(name, incident, notice, self._links)
+        self.send(name, render(name, incident, notice, self._links))
+
+    def send(self, name: str, message: Message) -> None:
+        """Hand one message to the topic of one dialect. Raises botocore's exceptions when SNS does not take it."""
         self._client.publish(
             TopicArn=self._arns[name],
             Subject=message.subject,
