@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Diagnosis, Status, diagnose
-from rosterwatch.health import Change, Lesson, State, Transition, advance, wants_second_look
+from rosterwatch.diagnosis import Diagnosis, Status, blinded, diagnose
+from rosterwatch.health import Change, Lesson, Policy, State, Transition, advance, wants_second_look
 from rosterwatch.observation import CollectionState
 from tests.unit.observations import AT, CASES, HEALTHY, KNOWN, collection, collections, diagnosis_of, empty, seen
 
@@ -196,6 +196,116 @@ def test_a_count_that_stays_low_for_a_week_becomes_the_baseline() -> None:
     assert almost.baseline == {"users": 1000}
     accepted, _ = advance(state, "springfield", shrunk, low, state.since + timedelta(days=7))
     assert accepted.baseline == {"users": 500}
+
+
+# -- recovery, repeated deliveries, to and fro, and not seeing at all -------------------------------------------------------------
+
+
+def looks(*steps: tuple[Diagnosis, float], policy: Policy | None = None) -> tuple[State, list[str | None]]:
+    """The state after visits, each so many seconds after the one before, and what they told."""
+    state, now, told = None, AT, []
+    for diagnosis, seconds in steps:
+        now += timedelta(seconds=seconds)
+        state, transition = advance(state, "springfield", diagnosis, NOTHING, now, policy or Policy())
+        told.append(transition)
+    assert state is not None
+    return state, changes(told)
+
+
+@pytest.mark.parametrize(("diagnosis", "good"), [(REVOKED, 1), (DOWN, 2), (CLOSED, 2)])
+def test_what_needed_patience_to_break_needs_two_good_looks_to_be_mended(diagnosis: Diagnosis, good: int) -> None:
+    broken = [(HEALTHY, 0.0), *[(diagnosis, 900.0)] * 3]
+    state, told = looks(*broken, *[(HEALTHY, 900.0)] * good)
+    assert told[-good:] == [None] * (good - 1) + ["resolved"]
+    if good > 1:
+        state, _ = looks(*broken, (HEALTHY, 900.0))
+        assert (state.status, state.mended, wants_second_look(state)) == (
+            Status.FAILING if diagnosis is DOWN else Status.DEGRADED,
+            1,
+            True,
+        )
+        assert looks(*broken, (HEALTHY, 900.0), (diagnosis, 60.0), (HEALTHY, 60.0))[1][-1] is None
+
+
+def test_the_number_of_good_looks_can_be_set() -> None:
+    steps = [(HEALTHY, 0.0), *[(DOWN, 900.0)] * 2, *[(HEALTHY, 900.0)] * 3]
+    assert looks(*steps, policy=Policy(good_looks=3))[1][3:] == [None, None, "resolved"]
+    assert looks(*steps, policy=Policy(good_looks=1))[1][3:] == ["resolved", None, None]
+
+
+def test_a_visit_that_is_delivered_twice_confirms_nothing() -> None:
+    state, told = looks((HEALTHY, 0), (DOWN, 900), (DOWN, 0), (DOWN, 19))
+    assert (told[1:], state.strikes) == ([None] * 3, 1)
+    assert state.suspected_at == AT + timedelta(seconds=900)
+    state, told = looks((HEALTHY, 0), (DOWN, 900), (DOWN, 0), (DOWN, 20))
+    assert told[1:] == [None, None, "opened"]
+
+
+def test_a_recovery_that_is_delivered_twice_is_not_confirmed_by_that() -> None:
+    state, told = looks((HEALTHY, 0), (DOWN, 900), (DOWN, 60), (HEALTHY, 60), (HEALTHY, 5))
+    assert (told[-2:], state.mended) == ([None, None], 1)
+    assert looks((HEALTHY, 0), (DOWN, 900), (DOWN, 60), (HEALTHY, 60), (HEALTHY, 5), (HEALTHY, 60))[1][-1] == "resolved"
+
+
+def test_a_clock_that_was_put_back_delays_nothing() -> None:
+    assert looks((HEALTHY, 0), (DOWN, 900), (DOWN, -600))[1][-1] == "opened"
+
+
+def test_a_first_bad_look_right_after_a_good_one_is_a_strike() -> None:
+    assert looks((HEALTHY, 0), (DOWN, 5))[0].strikes == 1
+
+
+def to_and_fro(times: int) -> list[tuple[Diagnosis, float]]:
+    return [(HEALTHY, 900.0), (DOWN, 900.0)] * times
+
+
+def test_a_district_that_goes_to_and_fro_is_flapping_and_is_told_of_once_at_its_beginning_and_once_at_its_end() -> None:
+    state, told = looks(*to_and_fro(20), *[(HEALTHY, 900.0)] * 21)
+    assert [change for change in told if change] == ["first_seen", "opened", "resolved"]
+    assert state.status is Status.HEALTHY
+    state, told = looks(*to_and_fro(20))
+    assert (state.cause, state.status) == ("flapping", Status.FAILING)
+
+
+def test_flapping_ends_on_the_bad_side_as_what_it_is() -> None:
+    state, told = looks(*to_and_fro(20), *[(DOWN, 900.0)] * 21)
+    assert [change for change in told if change] == ["first_seen", "opened", "changed"]
+    assert state.cause == "unreachable_timeout"
+
+
+def test_flapping_begins_above_thirty_percent_and_ends_below_twenty_five() -> None:
+    """Twenty changes that weigh 0.8 (the oldest) to 1.2 (the latest), as Icinga reckons them."""
+    weights = [0.8 + 0.4 * place / 19 for place in range(20)]
+    share = sum(weights[-6:]) / 20
+    assert share > 0.3 > sum(weights[-5:]) / 20
+    assert looks(*to_and_fro(3))[0].cause is None
+    assert looks(*to_and_fro(3), (HEALTHY, 900.0))[0].cause == "flapping"
+    quiet = next(after for after in range(20) if sum(weights[14 - after : 20 - after]) / 20 <= 0.25)
+    for after, cause in ((quiet - 1, "flapping"), (quiet, None)):
+        steps = [*to_and_fro(3), *[(HEALTHY, 900.0)] * (1 + after)]
+        assert looks(*steps)[0].cause == cause, after
+
+
+def test_what_does_not_pass_by_itself_is_never_flapping() -> None:
+    state, told = looks(*[(HEALTHY, 900.0), (REVOKED, 900.0)] * 15)
+    assert state.cause == "credentials_revoked"
+    assert told[1:5] == ["opened", "resolved", "opened", "resolved"]
+
+
+def test_while_we_cannot_see_the_state_stays_as_it_was_and_says_since_when() -> None:
+    dark = blinded(DOWN, KNOWN, "springfield")
+    seen_before, _ = looks((HEALTHY, 0), (DOWN, 900), (DOWN, 60))
+    state, told = looks((HEALTHY, 0), (DOWN, 900), (DOWN, 60), (dark, 900), (dark, 900), (dark, 900))
+    assert told[-3:] == [None] * 3
+    since = AT + timedelta(seconds=1860)
+    assert state == replace(seen_before, unknown_since=since, visited_at=since + timedelta(seconds=1800), version=6)
+    after, _ = advance(state, "springfield", DOWN, NOTHING, since + timedelta(hours=1))
+    assert (after.unknown_since, after.cause, after.opened_at) == (None, "unreachable_timeout", AT + timedelta(seconds=900))
+
+
+def test_a_district_that_was_never_seen_is_unknown_while_we_cannot_see() -> None:
+    state, told = looks((blinded(DOWN, KNOWN, "springfield"), 0))
+    assert (state.status, state.cause, state.unknown_since, told) == (Status.UNKNOWN, None, AT, [None])
 
 
 # -- for every cause -----------------------------------------------------------------------------------------------------------

@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 
 from rosterwatch import visits
+from rosterwatch.board import MAJORITY, SIGHT, BoardStore, Sight
 from rosterwatch.client import Network
 from rosterwatch.diagnosis import Status
 from rosterwatch.district import Credentials, District, SecretFault, SecretTrouble
 from rosterwatch.fingerprint import fingerprint
 from rosterwatch.health import State, Transition
-from rosterwatch.observation import Observation
+from rosterwatch.observation import Exchange, Fault, Observation, Phase
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore, SecretValue
 from rosterwatch.state import StateError, StateStore
 from rosterwatch.visits import Look, Outcome, Round
+from tests.table import TABLE, Table
 from tests.unit.observations import AT, answer, broken, collection, collections, granted, oauth, seen, turned_away
 
 KEY = b"key"
@@ -103,6 +105,11 @@ class World:
     seconds: list[float] = field(default_factory=list)
     remaining: float = 300.0
     try_previous: bool = True
+    second_look_seconds: int = 60
+    sight: Sight | None = None
+    control_url: str = "https://control.example.org/"
+    control: bool = True
+    asked: int = 0
     now: datetime = AT
 
     async def probe(
@@ -127,8 +134,10 @@ class World:
             now=lambda: self.now,
             remaining=lambda: self.remaining,
             new_network=lambda: Network(resolver=_no_dns),
-            second_look_seconds=60,
+            second_look_seconds=self.second_look_seconds,
             try_previous=self.try_previous,
+            sight=self.sight,
+            control_url=self.control_url,
         )
 
     def run(self, *names: str, minutes: float = 0) -> dict[str, Outcome]:
@@ -136,6 +145,11 @@ class World:
         outcomes = self.a_round().run(names or list(self.secrets.held))
         assert len({outcome.district for outcome in outcomes}) == len(outcomes)
         return {outcome.district: outcome for outcome in outcomes}
+
+    async def can_reach(self, url: str, _network: Network) -> bool:
+        assert url == self.control_url
+        self.asked += 1
+        return self.control
 
     def state(self, name: str = "a") -> State:
         state = self.states.held[name]
@@ -151,7 +165,96 @@ async def _no_dns(host: str, port: int) -> list[str]:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(Secrets({"a": secret()}))
     monkeypatch.setattr(visits, "probe", made.probe)
+    monkeypatch.setattr(visits, "can_reach", made.can_reach)
     return made
+
+
+UNREACHED = turned_away(Exchange(Phase.TOKEN, "/token", fault=Fault.CONNECT_TIMEOUT))
+
+
+@pytest.fixture
+def watched(world: World) -> World:
+    """Three districts that were in order, and a table that notes whether we can see."""
+    world.sight = Sight(Table().client, TABLE)
+    world.secrets.held |= {"b": secret(), "c": secret()}
+    world.run()
+    return world
+
+
+def test_when_a_batch_reaches_nobody_and_the_control_page_neither_every_state_is_frozen(watched: World) -> None:
+    watched.scripts |= {name: [UNREACHED] for name in "abc"}
+    watched.control = False
+    for _ in range(3):
+        watched.run(minutes=15)
+    assert watched.sight is not None
+    assert watched.sight.noted() == {SIGHT}
+    for name in "abc":
+        state = watched.state(name)
+        assert (state.status, state.cause, state.unknown_since) == (Status.HEALTHY, None, AT + timedelta(minutes=15))
+
+
+def test_when_the_control_page_answers_the_districts_are_to_blame(watched: World) -> None:
+    watched.scripts |= {name: [UNREACHED] for name in "abc"}
+    watched.run(minutes=15)
+    watched.run(minutes=15)
+    assert [watched.state(name).cause for name in "abc"] == ["unreachable_timeout"] * 3
+    assert watched.asked == 2
+
+
+def test_while_anybody_can_be_reached_the_control_page_is_not_asked(watched: World) -> None:
+    watched.scripts["a"] = [UNREACHED]
+    watched.run(minutes=15)
+    assert (watched.asked, watched.state("a").suspected) == (0, "unreachable_timeout")
+
+
+def test_once_the_control_page_answers_again_we_see_even_if_everybody_is_in_order(watched: World) -> None:
+    watched.scripts |= {name: [UNREACHED] for name in "abc"}
+    watched.control = False
+    watched.run(minutes=15)
+    watched.scripts.clear()
+    watched.run(minutes=15)
+    assert watched.sight is not None
+    assert watched.sight.noted() == {SIGHT}  # the control page is still silent
+    assert watched.state("a").unknown_since is None  # but who is reached is seen
+    watched.control = True
+    watched.run(minutes=15)
+    assert watched.sight.noted() == frozenset()
+
+
+def test_what_was_noted_before_the_control_page_was_taken_away_goes_when_anybody_is_reached(watched: World) -> None:
+    assert watched.sight is not None
+    watched.sight.lost(AT)
+    watched.control_url = ""
+    watched.run(minutes=15)
+    assert (watched.sight.noted(), watched.asked) == (frozenset(), 0)
+
+
+def test_while_most_of_the_fleet_is_out_of_reach_nobody_is_blamed_for_it(watched: World) -> None:
+    table = Table()
+    watched.sight = Sight(table.client, TABLE)
+    BoardStore(table.client, TABLE).note_majority(blind=True, at=AT)
+    watched.scripts |= {"a": [UNREACHED], "b": [REFUSED]}
+    watched.run(minutes=15)
+    watched.run(minutes=15)
+    assert (watched.state("a").cause, watched.state("a").unknown_since) == (None, AT + timedelta(minutes=15))
+    assert watched.state("b").cause == "credentials_revoked"
+    assert watched.sight.noted() == {MAJORITY}
+
+
+def test_two_deliveries_of_one_message_are_one_strike(world: World) -> None:
+    world.run()
+    world.scripts["a"] = [turned_away(answer(500))]
+    world.run(minutes=15)
+    assert world.run(minutes=0.1)["a"].transition is None
+    assert world.run(minutes=1)["a"].transition is not None
+
+
+def test_a_second_look_may_follow_as_soon_as_it_is_asked_for(world: World) -> None:
+    world.second_look_seconds = 1
+    world.run()
+    world.scripts["a"] = [turned_away(answer(500))]
+    world.run(minutes=15)
+    assert world.run(minutes=1 / 60)["a"].transition is not None
 
 
 def cause(outcome: Outcome) -> str | None:
