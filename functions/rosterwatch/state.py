@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,16 +46,6 @@ _LISTS: Final = ("concerned", "durations", "counts")
 
 class StateError(Exception):
     """When a stored state cannot be used: written by a newer release, or damaged. It must be left as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What the fleet's list needs of one district."""
-
-    district: str
-    status: Status
-    cause: str | None
-    host: str | None
 
 
 class StateStore:
@@ -107,27 +97,8 @@ class StateStore:
             raise
         return True
 
-    def all(self) -> Iterator[Summary]:
-        """Every district that was ever visited and not removed since."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": _STATES}},
-            ProjectionExpression="sk, #status, cause, host",
-            ExpressionAttributeNames={"#status": "status"},
-        )
-        for page in pages:
-            for item in page["Items"]:
-                status = item.get("status", {}).get("S")
-                yield Summary(
-                    item["sk"]["S"],
-                    Status(status) if status in set(Status) else Status.UNKNOWN,  # a damaged item must not stop the round
-                    item.get("cause", {}).get("S"),
-                    item.get("host", {}).get("S"),
-                )
-
     def each(self) -> Iterator[tuple[str, State | StateError]]:
-        """Every district with all that is remembered of it."""
+        """Every district that was ever visited and not removed since, with all that is remembered of it."""
         for item in self._items(_STATES):
             yield item["sk"]["S"], _state(item)
 

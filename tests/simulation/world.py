@@ -23,7 +23,7 @@ from rosterwatch.board import BoardStore, Sight
 from rosterwatch.client import Network
 from rosterwatch.diagnosis import Diagnosis, Known
 from rosterwatch.dispatch import spread
-from rosterwatch.health import Lesson
+from rosterwatch.health import Lesson, State
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore, SecretValue
 from rosterwatch.state import StateStore
@@ -240,7 +240,7 @@ class World:
     def _tick(self) -> None:
         self.later(TICK, self._tick)
         try:
-            known = {summary.district: summary.host for summary in self.states.all()}
+            known = {name: state.host for name, state in self.states.each() if isinstance(state, State)}
             self.board.count_fleet(len(known), len({host for host in known.values() if host}))
             self.queue.send(spread({*self.plan.hosts, *known}, known, 600))
         except (ClientError, BotoCoreError, Crash):

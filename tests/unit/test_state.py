@@ -19,7 +19,7 @@ from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Problem
 from rosterwatch.observation import Term
 from rosterwatch.record import to_record
-from rosterwatch.state import KEPT_DAYS, SHAPE, StateError, StateStore, Summary, _item, _state
+from rosterwatch.state import KEPT_DAYS, SHAPE, StateError, StateStore, _item, _state
 from tests.table import TABLE, Table
 from tests.unit.observations import AT, HEALTHY, diagnosis_of
 
@@ -218,14 +218,14 @@ def test_a_lost_race_is_false_and_any_other_failure_is_heard(store: StateStore, 
 
 def test_the_fleet_is_listed_over_all_pages(store: StateStore, aws: Stubber) -> None:
     broken = _item(opened()[0])
-    healthy = {"sk": {"S": "shelbyville"}, "status": {"S": "healthy"}}
+    damaged = {"sk": {"S": "shelbyville"}, "status": {"S": "healthy"}}
     key = {"pk": {"S": "district"}, "sk": {"S": "springfield"}}
     aws.add_response("query", {"Items": [broken], "LastEvaluatedKey": key})
-    aws.add_response("query", {"Items": [healthy]})
-    assert list(store.all()) == [
-        Summary("springfield", Status.FAILING, "credentials_wrong", "sis.example.org"),
-        Summary("shelbyville", Status.HEALTHY, None, None),
-    ]
+    aws.add_response("query", {"Items": [damaged]})
+    [(first, state), (second, problem)] = store.each()
+    assert (first, state) == ("springfield", opened()[0])
+    assert second == "shelbyville"
+    assert isinstance(problem, StateError)
 
 
 def test_a_first_look_in_order_leaves_no_problem_and_a_recovery_keeps_what_was_told_of_it() -> None:
