@@ -82,5 +82,9 @@ def _report(announced: Announced) -> None:
     for problem in announced.refused:
         logger().error("alert not accepted, it will be tried again", extra={"problem": problem})
         measure("AlertsFailed", 1)
+    for name in announced.unread:
+        logger().error("item cannot be read and is left alone", extra={"item": name})
+    if announced.unread:
+        measure("ItemsUnread", len(announced.unread))
     for cause, count in Counter(incident.cause for incident in announced.open_incidents).items():
         measure("IncidentsOpen", count, cause=cause)
