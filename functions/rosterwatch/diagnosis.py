@@ -67,6 +67,11 @@ class Finding:
         return self.cause.headline.format_map(self.facts)
 
     @property
+    def concerns(self) -> tuple[str, ...]:
+        """What it is about, sorted: its collections, or how near an end has come. More than before is news."""
+        return tuple(sorted(self.collections)) or ((self.facts["ending"],) if "ending" in self.facts else ())
+
+    @property
     def next_steps(self) -> tuple[str, ...]:
         """The steps, with the provider's own wording put in where the catalogue refers to it."""
         wording = PROVIDERS[self.facts["provider"]].wording

@@ -18,6 +18,7 @@ from rosterwatch.diagnosis import Status
 from rosterwatch.evidence import moment
 from rosterwatch.health import State
 from rosterwatch.mute import Mute, Window, is_muted
+from rosterwatch.oneroster import ENVELOPES
 from rosterwatch.state import StateError
 from rosterwatch.terminal import STATUS_COLOURS
 
@@ -89,7 +90,7 @@ def row_to_json(row: Row) -> dict[str, Any]:
         "last_good_at": _iso(state.last_good_at),
         "visited_at": state.visited_at.isoformat(),
         "host": state.host,
-        "collections": list(state.concerned),
+        "collections": [name for name in state.concerned if name in ENVELOPES],
         "suspected": state.suspected,
         "unknown_since": _iso(state.unknown_since),
         "not_before": _iso(state.not_before),
@@ -176,7 +177,7 @@ def show_district(
         "Cause": f"{cause.name} ({cause.severity.word})" if cause else None,
         "Whose move": cause.owner.value if cause else None,
         "Server": told.get("url") or state.host,
-        "Collections": ", ".join(state.concerned),
+        "Concerns": ", ".join(state.concerned),
         "Suspected": f"{state.suspected}; it counts when it is found again" if state.suspected else None,
         "We cannot see": f"since {moment(state.unknown_since)}: our own network is down" if state.unknown_since else None,
         "Left alone": f"until {moment(state.not_before)}, as its host has asked"

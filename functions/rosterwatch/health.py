@@ -161,7 +161,7 @@ def advance(  # noqa: PLR0911 - one return for each way a state can move
         return _healthy(learnt, before, now, again=again, good_looks=policy.good_looks)
     if before.cause == FLAPPING:  # it has settled, and on the bad side
         return _confirmed(learnt, before, diagnosis, now, now)
-    concerned = tuple(sorted(finding.collections))
+    concerned = finding.concerns
     if finding.cause.name == before.cause and diagnosis.status is before.status:
         grown = not set(concerned) <= set(before.concerned)
         settled = replace(learnt, concerned=concerned)
@@ -183,7 +183,7 @@ def _confirmed(
         cause=finding.cause.name,
         since=since,
         opened_at=before.opened_at or since,
-        concerned=tuple(sorted(finding.collections)),
+        concerned=finding.concerns,
     )
     return _told(after, before, diagnosis, Change.OPENED if before.cause is None else Change.CHANGED, now)
 

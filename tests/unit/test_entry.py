@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rosterwatch.diagnosis import Diagnosis, Known, diagnose
+from rosterwatch.health import Change, Lesson, advance
 from rosterwatch.observation import BodyKind, CollectionState, Dialect, Exchange, Observation, Phase, Token, TokenAttempt
 from tests.unit.observations import (
     AT,
@@ -106,6 +107,17 @@ def test_the_end_of_credentials_is_told_in_steps(days: int, said: str | None) ->
     headlines = [finding.headline for finding in diagnosis.findings]
     on = (AT.date() + timedelta(days=days)).isoformat()
     assert headlines == ([f"The Consumer ID and Secret {said} ({on})"] if said else [])
+
+
+def test_each_step_is_news_and_the_days_between_are_not() -> None:
+    state, told = None, []
+    for days in range(61, -1, -1):
+        at = AT + timedelta(days=61 - days)
+        diagnosis = diagnose(seen(at=at, expires_on=AT.date() + timedelta(days=61), tls_expires_at=None), KNOWN)
+        state, transition = advance(state, "springfield", diagnosis, Lesson(), at)
+        if transition is not None:
+            told.append((days, transition.change))
+    assert told == [(61, Change.FIRST_SEEN), (60, Change.OPENED), *((days, Change.CHANGED) for days in (30, 14, 7, 1, 0))]
 
 
 def test_scopes_are_evidence_where_a_good_token_is_not_enough() -> None:
