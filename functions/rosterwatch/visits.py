@@ -29,7 +29,14 @@ LEAST_SECONDS: Final = 8.0
 _LONGEST_RETRY_AFTER: Final = timedelta(hours=6)
 _WRITE_TRIES: Final = 3
 _REFUSALS: Final = frozenset(
-    {"credentials_revoked", "credentials_wrong", "credentials_rotated_badly", "certificate_in_consumer_field", "client_not_allowed"}
+    {
+        "credentials_revoked",
+        "credentials_wrong",
+        "credentials_rotated_badly",
+        "credentials_expired",
+        "certificate_in_consumer_field",
+        "client_not_allowed",
+    }
 )
 T = TypeVar("T")
 
