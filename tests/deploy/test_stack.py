@@ -187,8 +187,11 @@ def listeners(pid: int) -> set[tuple[str, str]]:
 
 
 def test_an_interrupt_ends_the_local_aws_in_order() -> None:
+    # A test run in the background ignores interrupts, and so would everything that it starts.
     program = (
-        "import time; from tests.local_aws import started\nwith started() as aws: print(aws.workspace, flush=True); time.sleep(60)"
+        "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from tests.local_aws import started\n"
+        "with started() as aws: print(aws.workspace, flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE
