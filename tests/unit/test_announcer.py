@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -167,6 +168,22 @@ def test_a_crash_between_any_two_steps_loses_nothing_and_repeats_at_most_with_th
     assert [problem.district for problem in board.problems] == ["b"]
     assert [incident.group for incident in board.incidents if incident.is_open] == ["district/b"]
     assert not [incident for incident in board.incidents if incident.pending]
+
+
+@pytest.mark.parametrize(("moment", "number"), STEPS)
+def test_a_crash_does_not_lose_what_came_and_went_between_two_runs(office: Office, moment: str, number: int) -> None:
+    office.broke("a")
+    office.now += MINUTE
+    office.saw("a", None)
+    call = iter_raise(CrashError(), number)
+    setattr(office.table, moment, lambda _what: call())
+    with contextlib.suppress(CrashError):
+        office.run(MINUTE)
+    office.table.before = office.table.after = lambda _what: None
+    for _ in range(3):
+        office.run(CLAIMED_FOR)
+    assert list(dict.fromkeys(office.told)) == ["opened district/a", "resolved district/a"]
+    assert office.board.read().problems == ()
 
 
 def test_two_runs_at_once_send_one_message(office: Office) -> None:
