@@ -28,6 +28,7 @@ _FIELDS: Final = (
     ("version", "`1.1` or `1.2`, if not as the product has it"),
     ("scopes", "the scopes to ask for, instead of those that the collections need; `[]` for none"),
     ("expires_on", "the day on which the credentials end, such as `2027-06-30`: warned of from 60 days before"),
+    ("terms", 'the school calendar, such as `[["2026-08-12", "2027-06-04"]]`, where the server\'s own is missing or wrong'),
     ("required, optional", "the collections that must hold records, and those that are looked at"),
 )
 
