@@ -81,9 +81,13 @@ def _clock(stack: Stack, _now: datetime) -> Iterator[Finding]:
 def _schedule(stack: Stack, _now: datetime) -> Iterator[Finding]:
     for resource in _resources(stack, "AWS::Scheduler::Schedule"):
         schedule = stack.connect("scheduler").get_schedule(Name=resource["PhysicalResourceId"])
-        name = f"schedule of {'visits' if 'Dispatch' in resource['LogicalResourceId'] else 'alerts'}"
+        logical = resource["LogicalResourceId"]
+        what = "visits" if "Dispatch" in logical else "digests" if "Digest" in logical else "alerts"
+        name = f"schedule of {what}"
         if schedule.get("State", "ENABLED") == "ENABLED":
             yield Finding(name, Grade.GOOD, f"on, {schedule['ScheduleExpression']}")
+        elif what == "digests":
+            yield Finding(name, Grade.GOOD, "off, as no DigestSchedule was given")
         else:
             yield Finding(name, Grade.BAD, f"off: enable {resource['PhysicalResourceId']} in EventBridge Scheduler")
 
