@@ -71,6 +71,11 @@ class _Facts:
         self.group = incident.group
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether all that it was about has left it for reasons of their own, and is told by itself."""
+        return self.is_over and bool(self.record.get("moved"))
+
+    @property
     def what(self) -> str:
         """What the incident is about, in a word or two."""
         kind, _, name = self.group.partition("/")
@@ -162,7 +167,8 @@ def shown(at: datetime | None) -> str | None:
 
 def _text_subject(facts: _Facts) -> str:
     if facts.is_over:
-        return _one_line(f"RESOLVED {facts.what}: {'sees again' if facts.group == 'monitor' else 'healthy again'}")
+        again = "sees again" if facts.group == "monitor" else "this is over" if facts.is_elsewhere else "healthy again"
+        return _one_line(f"RESOLVED {facts.what}: {again}")
     marks = {Kind.CHANGED: " (changed)", Kind.UPDATED: " (more districts)", Kind.REMINDED: " (still)"}
     return _one_line(f"{facts.status.upper()}{marks.get(facts.kind, '')} {facts.what}: {facts.headline}")
 
@@ -203,6 +209,8 @@ def _broken(facts: _Facts) -> list[str]:
 def _resolved(facts: _Facts) -> list[str]:
     if facts.group == "monitor":
         first = ["Rosterwatch can see again. The districts are visited as usual."]
+    elif facts.is_elsewhere:
+        first = [f"This is over. What is still wrong with {facts.named} is told by itself."]
     elif facts.count == 1:
         first = [f"{facts.what} is healthy again.", "Every required collection is readable and holds records."]
     else:

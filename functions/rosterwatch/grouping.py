@@ -105,7 +105,8 @@ class Grouping:
 
     def _move(self, home: Incident, group: str, problem: Problem) -> None:
         """A problem that now belongs elsewhere. If it was all that its incident was ever about, the incident goes with it."""
-        if home.joined == 1 and self.key_of(group) is None and not home.is_monitor:
+        alone = {*home.members, *home.left} == {problem.district}
+        if alone and self.key_of(group) is None and not home.is_monitor:
             self.incidents[home.key] = replace(home, group=group, members={problem.district: problem.opening})
             return
         self._leave(home.key, problem.district)

@@ -170,7 +170,8 @@ class _Desk:
     def _facts(self, incident: Incident, kind: Kind) -> Mapping[str, Any]:
         """What the message needs besides the incident's record, as plain JSON."""
         # Of those that left, some may still be broken for reasons of their own: they are not what is over.
-        names = incident.members or [name for name in incident.left if name not in self.active] or incident.left
+        recovered = [name for name in incident.left if name not in self.active]
+        names = incident.members or recovered or incident.left
         return {
             **incident.record,
             "kind": kind.value,
@@ -181,6 +182,7 @@ class _Desk:
             "districts": sorted(names)[:MOST_NAMED],
             "district_count": len(names),
             "joined": incident.joined,
+            "moved": not incident.members and not recovered and bool(incident.left),
             "previous_cause": incident.told_cause if kind is Kind.CHANGED and incident.told_cause != incident.cause else None,
             "failing_elsewhere": len(self.active.keys() - incident.members.keys()),
             "reminder": incident.reminders + 1 if kind is Kind.REMINDED else 0,

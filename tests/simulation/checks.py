@@ -8,14 +8,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from rosterwatch.causes import CAUSES, NETWORK, Severity
+from rosterwatch.causes import CAUSES, NETWORK, Scope, Severity
 from rosterwatch.diagnosis import Status
-from rosterwatch.health import APART, State
+from rosterwatch.health import State
 from rosterwatch.incidents import MONITOR, Incident, Problem, Rules
 from tests.simulation.plan import MINUTE, START
 from tests.simulation.world import DIALECTS, TICK, Told, World
 
-RULES: Final = Rules()
+#: What is promised, said again, so that a change of the code's own numbers is noticed.
+RULES: Final = Rules(
+    update_every=timedelta(minutes=15),
+    reminders={Severity.PAGE: timedelta(hours=4), Severity.TICKET: timedelta(hours=24)},
+    same_incident_within=timedelta(minutes=30),
+    blind_for=timedelta(minutes=1),
+    settle_for=timedelta(minutes=30),
+)
+APART: Final = timedelta(seconds=20)
 #: How far two clocks of ours may differ after one of them was put forward or back.
 SLACK: Final = timedelta(seconds=1)
 LOUD: Final = ("opened", "updated", "changed", "reminded")
@@ -54,6 +62,9 @@ class Checks:
             self._silence(world, told)
         if event["kind"] == "opened":
             self._patience(world, told)
+            self._scope(world, told)
+        if event["kind"] == "resolved":
+            self._mended(world, told)
         self._pace(world, told, story)
         story.append(told)
 
@@ -101,6 +112,33 @@ class Checks:
         until = told.at
         longest = max(self._bad_in_a_row(world, name, until, patience) for name in told.event["districts"])
         assert longest >= patience, f"{told.key} was opened after {longest} looks that found something, of {patience}"
+
+    def _scope(self, world: World, told: Told) -> None:
+        """What a host's districts share is its host's, what is a district's own is its own, and what is ours blames nobody."""
+        group, cause = told.event["group"], CAUSES[told.event["cause"]]
+        assert (cause.name == "monitor_network") == (group == MONITOR), f"{told.key}: {cause.name} is told of {group}"
+        if cause.scope is Scope.DISTRICT:
+            assert group.startswith("district/"), f"{told.key}: {cause.name} is told of {group}"
+        if cause.scope is Scope.HOST and not world.plan.mutes and not world.plan.windows:
+            assert not group.startswith("district/"), f"{told.key}: {cause.name} is told of {group}"
+
+    def _mended(self, world: World, told: Told) -> None:
+        """What needed patience to break had two good looks in a row before it was over."""
+        names = told.event["districts"]
+        problem = world.table.items.get(("problem", names[0])) if names else None
+        moved = problem is not None and "recovered_at" not in problem
+        if len(names) != 1 or CAUSES[told.event["cause"]].patience == 1 or moved or world.plan.steps:
+            return
+        since = datetime.fromisoformat(told.event["opened_at"])
+        best = count = 0
+        last: datetime | None = None
+        for seen in world.looks[names[0]]:
+            if since <= seen.at <= told.at:
+                far = last is None or seen.at - last >= APART
+                count = 0 if seen.cause is not None else count + far
+                last = seen.at
+                best = max(best, count)
+        assert best > 1, f"{told.key} was over after {best} good looks"
 
     def _bad_in_a_row(self, world: World, name: str, until: datetime, most: int) -> int:
         best = count = 0
@@ -205,10 +243,10 @@ class Checks:
         for trouble in plan.troubles:
             kind, _, name = trouble.target.partition("/")
             cause = CAUSES[trouble.cause]
-            soon = TICK + timedelta(minutes=3 + 3 * cause.patience)
+            soon = TICK + timedelta(seconds=90 + 80 * (cause.patience - 1))
             victims = [one for one, host in plan.hosts.items() if name == (one if kind == "district" else host)]
             for victim in victims:
-                span = [trouble.begins + step * MINUTE for step in range(int(soon / MINUTE) + 1)]
+                span = [*(trouble.begins + step * MINUTE for step in range(int(soon / MINUTE) + 1)), trouble.begins + soon]
                 steady = all(plan.cause(victim, at) == trouble.cause and not plan.blind(at) for at in span)
                 before = [trouble.begins - step * MINUTE for step in range(1, 60)]
                 fresh = all(plan.cause(victim, at) is None and not plan.blind(at) for at in before)

@@ -65,7 +65,7 @@ class Odds:
     @property
     def is_calm(self) -> bool:
         """Whether nothing of it ever happens."""
-        return not any((self.crash, self.throttle, self.lost_answer, self.refusal, self.vanish))
+        return not any((self.crash, self.throttle, self.lost_answer, self.refusal, self.vanish, self.delay))
 
 
 @dataclass

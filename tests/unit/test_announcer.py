@@ -186,6 +186,16 @@ def test_a_crash_does_not_lose_what_came_and_went_between_two_runs(office: Offic
     assert office.board.read().problems == ()
 
 
+def test_a_lost_race_does_not_lose_what_came_and_went_between_two_runs(office: Office) -> None:
+    office.broke("a")
+    office.now += MINUTE
+    office.saw("a", None)
+    lose = iter_raise(refusal("ConditionalCheckFailedException", "PutItem"))
+    office.table.before = lambda _what: lose()
+    office.run(MINUTE)
+    assert office.told == ["opened district/a", "resolved district/a"]
+
+
 def test_two_runs_at_once_send_one_message(office: Office) -> None:
     """The second begins and ends while the first is about to publish, and again while it is about to write down."""
     office.broke()

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rosterwatch.alerts import render
 from rosterwatch.causes import CAUSES, NETWORK, Scope, Severity
 from rosterwatch.incidents import Fleet, Problem, Rules, Unread, claim, delivered
 from rosterwatch.notices import reconcile
-from tests.unit.boards import FLEET, HOUR, MINUTE, Desk, Sick, broken, nothing_muted
+from tests.unit.boards import FLEET, HOUR, LINKS, MINUTE, Desk, Sick, broken, nothing_muted
 from tests.unit.observations import AT, HEALTHY, diagnosis_of
 
 HOST = "sis.example.org"
@@ -119,6 +120,26 @@ def test_the_only_district_of_a_host_takes_its_incident_along_when_the_cause_tur
     assert desk.kinds == [f"opened host/{HOST}", "changed district/a"]
     assert len({incident.key for incident, _ in desk.told}) == 1
     assert desk.told[1][1].record["previous_cause"] == "unreachable_timeout"
+
+
+def test_a_host_all_of_whose_districts_are_broken_for_reasons_of_their_own_is_over_but_nobody_is_called_healthy() -> None:
+    desk, districts = Desk(), sick("a", "b")
+    desk.look([one.broke("unreachable_timeout", AT) for one in districts], AT)
+    desk.look([one.broke("credentials_revoked", AT + HOUR) for one in districts], AT + HOUR)
+    [over] = [(incident, notice) for incident, notice in desk.told if notice.kind.value == "resolved"]
+    message = render("text", *over, LINKS)
+    assert message.subject == f"RESOLVED 2 districts on {HOST}: this is over"
+    assert message.body.startswith("This is over. What is still wrong with a, b is told by itself.\n")
+
+
+def test_a_district_that_left_its_hosts_incident_and_came_back_still_takes_it_along() -> None:
+    desk, [one] = Desk(), sick("a")
+    desk.look([one.broke("unreachable_timeout", AT)], AT)
+    desk.look([one.recovered(AT + HOUR)], AT + HOUR)
+    desk.look([one.broke("unreachable_timeout", AT + HOUR + 10 * MINUTE)], AT + HOUR + 10 * MINUTE)
+    desk.look([one.broke("credentials_revoked", AT + 2 * HOUR)], AT + 2 * HOUR)
+    assert desk.kinds[-1] == "changed district/a"
+    assert len({incident.key for incident, _ in desk.told}) == 1
 
 
 def test_a_district_with_an_incident_of_its_own_says_nothing_of_its_hosts_outage() -> None:
