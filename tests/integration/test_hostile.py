@@ -212,7 +212,8 @@ def test_more_bytes_than_announced_are_not_read(sis: SimulatedSis, district: Dis
 def test_a_length_beside_chunks_is_overruled_by_the_chunks(sis: SimulatedSis, district: District) -> None:
     district.fail("chunk_lies", collection="users", lie="length")
     (seen,) = visit(sis, district)
-    assert causes(seen) <= {"collection_failing"}
+    # The server closes the connection behind the lie, which may meet whatever collection was to use it next.
+    assert causes(seen) <= {"collection_failing", "optional_unreadable"}
 
 
 @pytest.mark.parametrize("number", [1000, 5000])
