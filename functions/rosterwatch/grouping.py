@@ -39,8 +39,6 @@ class Grouping:
                 self._join(group, problem)
             elif home.group != group:
                 self._move(home, group, problem)
-            else:
-                self.incidents[home.key] = replace(home, members={**home.members, name: problem.opening})
         for name in self.recovered.keys() - known:  # it came and went between two looks at the board
             group = self._group(self.recovered[name], None)
             self._join(group, self.recovered[name])
