@@ -115,6 +115,7 @@ class Incident:
     """One incident. ``members`` are the districts in it now and ``left`` those that were, each with its problem's ``opening``.
 
     ``joined`` counts all that ever were in it, ``told_joined`` how many of them have been told of.
+    ``told_cause`` and ``told_about`` (its status and collections) are what was said last.
 
     ``pending`` are the notices that not all topics have taken yet, oldest first; while ``claimed_until`` lies ahead, somebody
     is sending them. ``held_until``: not to be opened before, since nobody could see until just now. ``version`` counts writes.
@@ -129,7 +130,7 @@ class Incident:
     joined: int = 0
     told_joined: int = 0
     told_cause: str | None = None
-    told_number: int = 0
+    told_about: tuple[str, ...] = ()
     announced_at: datetime | None = None
     notified_at: datetime | None = None
     reminders: int = 0

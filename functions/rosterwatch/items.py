@@ -18,7 +18,7 @@ from rosterwatch.mute import Mute, Window, parse_window
 #: The shape of these items. A reader leaves an item of a higher shape alone.
 SHAPE: Final = 1
 _TIMES: Final = ("opened_at", "announced_at", "notified_at", "resolved_at", "claimed_until", "held_until")
-_NUMBERS: Final = ("joined", "told_joined", "told_number", "reminders", "notices", "version")
+_NUMBERS: Final = ("joined", "told_joined", "reminders", "notices", "version")
 T = TypeVar("T")
 Item = Mapping[str, Any]
 
@@ -115,6 +115,7 @@ def _incident(item: Item) -> Incident:
     document |= {name: _time(document[name]) for name in _TIMES if name in document}
     document |= {name: int(document.get(name, 0)) for name in _NUMBERS}
     document |= {name: _members(document.get(name, {})) for name in ("members", "left")}
+    document["told_about"] = tuple(str(word) for word in document.get("told_about", ()))
     document["record"] = _record(document["record"]) if document.get("record") else {}
     document["pending"] = tuple(_notice(one) for one in document.get("pending", ()))
     if document["cause"] not in CAUSES or document["key"] != item["sk"]["S"] or not isinstance(document["group"], str):

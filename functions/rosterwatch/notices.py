@@ -145,7 +145,7 @@ class _Desk:
         return Kind.REMINDED if every is not None and since_told >= every else None
 
     def _has_changed(self, incident: Incident) -> bool:
-        news = incident.group.startswith("district/") and incident.record.get("number", 0) > incident.told_number
+        news = incident.group.startswith("district/") and not set(_about(incident)) <= set(incident.told_about)
         return news or incident.cause != incident.told_cause
 
     def _is_urgent(self, incident: Incident) -> bool:
@@ -163,7 +163,7 @@ class _Desk:
             notified_at=self.now,
             told_joined=incident.joined,
             told_cause=incident.cause,
-            told_number=incident.record.get("number", 0),
+            told_about=_about(incident),
             reminders=incident.reminders + (kind is Kind.REMINDED),
         )
 
@@ -187,3 +187,8 @@ class _Desk:
             "failing_elsewhere": len(self.active.keys() - incident.members.keys()),
             "reminder": incident.reminders + 1 if kind is Kind.REMINDED else 0,
         }
+
+
+def _about(incident: Incident) -> tuple[str, ...]:
+    """What makes one record of a cause news after another."""
+    return str(incident.record.get("status", "")), *(str(name) for name in incident.record.get("collections", ()))

@@ -129,6 +129,9 @@ class Checks:
         moved = problem is not None and "recovered_at" not in problem
         if len(names) != 1 or CAUSES[told.event["cause"]].patience == 1 or moved or world.plan.steps:
             return
+        last_bad = next(seen.cause for seen in reversed(world.looks[names[0]]) if seen.cause is not None)
+        if CAUSES[last_bad].patience == 1:
+            return
         since = datetime.fromisoformat(told.event["opened_at"])
         best = count = 0
         last: datetime | None = None
