@@ -28,7 +28,7 @@ class Grouping:
 
     def assign(self) -> None:
         """Let the districts that recovered or changed go, and give every other one its incident."""
-        homes = {name: incident.key for incident in self.open() for name in incident.members}
+        homes = self._homes()
         known = {name for name, problem in self.recovered.items() if name in homes or self._is_known(problem)}
         for name in [name for name in homes if name not in self.active and name not in self.unread.problems]:
             self._leave(homes.pop(name), name)
@@ -45,6 +45,17 @@ class Grouping:
             self._leave(self.key_of(group), name)
         if self.fleet.blind_since is not None and self.key_of(MONITOR) is None:
             self._create(MONITOR, self.fleet.blind_since, "monitor_network", {})
+
+    def _homes(self) -> dict[str, str]:
+        """Each district's incident. After a crash between two writes one may be in two: its own counts before its host's."""
+        homes: dict[str, str] = {}
+        for incident in sorted(self.open(), key=lambda one: (one.group.partition("/")[0] == "host", one.is_monitor)):
+            for name in incident.members:
+                if name in homes:
+                    self._leave(incident.key, name)
+                else:
+                    homes[name] = incident.key
+        return homes
 
     def open(self) -> list[Incident]:
         """The incidents whose cause has not gone."""

@@ -134,10 +134,13 @@ class _Desk:
             waits = incident.is_monitor and not incident.members and self.now - incident.opened_at < rules.blind_for
             held = incident.held_until is not None and self.now < incident.held_until and incident.cause in NETWORK
             return None if waits or held else Kind.OPENED
+        settling = self._ended_just_now(MONITOR)
+        if settling and incident.cause in NETWORK:
+            return None
         since_told = self.now - (incident.notified_at or incident.opened_at)
         if self._has_changed(incident) and (self._is_urgent(incident) or since_told >= rules.update_every):
             return Kind.CHANGED
-        if incident.pending or blind or self._ended_just_now(MONITOR):
+        if incident.pending or blind or settling:
             return None  # what has not been said yet need not be repeated, nor what nobody has looked at
         if incident.joined > incident.told_joined and since_told >= rules.update_every:
             return Kind.UPDATED

@@ -260,6 +260,33 @@ def test_one_dead_host_does_not_keep_the_monitor_blind() -> None:
     assert not desk.look(host, AT + 3 * MINUTE).blind
 
 
+def test_right_after_we_could_not_see_nothing_is_said_to_have_changed_at_the_network() -> None:
+    desk, [one] = Desk(), sick("a")
+    desk.look([one.broke("no_answer", AT)], AT)
+    timeout = one.broke("unreachable_timeout", AT + HOUR)
+    desk.fleet = replace(FLEET, blind_since=AT + HOUR)
+    desk.look([timeout], AT + HOUR + MINUTE)
+    desk.fleet = FLEET
+    for minute in range(2, 40):
+        desk.look([timeout], AT + HOUR + minute * MINUTE)
+    assert desk.kinds == [f"opened host/{HOST}", "opened monitor", "resolved monitor", f"changed host/{HOST}"]
+    assert desk.told[-1][1].at == AT + HOUR + 32 * MINUTE
+
+
+@pytest.mark.parametrize("group", ["district/a", f"host/{HOST}"])
+def test_a_district_that_a_crash_left_in_two_incidents_stays_in_its_own_and_leaves_both_when_it_recovers(group: str) -> None:
+    cause = "credentials_revoked" if group == "district/a" else "server_error"
+    one, desk = sick("a")[0], Desk()
+    desk.look([one.broke(cause, AT)], AT)
+    other = replace(desk.incidents[0], key="monitor/1", group="monitor")
+    desk.incidents = (other, *desk.incidents)
+    desk.look([one.problem] if one.problem else [], AT + MINUTE)
+    assert [incident.group for incident in desk.open] == [group]
+    desk.incidents = (other, *(incident for incident in desk.incidents if incident.key != "monitor/1"))
+    desk.look([one.recovered(AT + HOUR)], AT + HOUR)
+    assert desk.open == []
+
+
 # -- reminders, reopening, what came and went ------------------------------------------------------------------------------------
 
 
