@@ -127,16 +127,13 @@ class _Desk:
         return [f"district/{name}", *([f"host/{problem.host}"] if problem and problem.host else [])]
 
     def _due(self, incident: Incident) -> Kind | None:
-        blind, rules = self.grouping.blind and not incident.is_monitor, self.rules
-        if blind and incident.cause in NETWORK:
+        rules, blind, settling = self.rules, self.grouping.blind and not incident.is_monitor, self._ended_just_now(MONITOR)
+        if incident.cause in NETWORK and (blind or (settling and incident.announced_at is not None)):
             return None  # nobody can say whether it is so
         if incident.announced_at is None:
             waits = incident.is_monitor and not incident.members and self.now - incident.opened_at < rules.blind_for
             held = incident.held_until is not None and self.now < incident.held_until and incident.cause in NETWORK
             return None if waits or held else Kind.OPENED
-        settling = self._ended_just_now(MONITOR)
-        if settling and incident.cause in NETWORK:
-            return None
         since_told = self.now - (incident.notified_at or incident.opened_at)
         if self._has_changed(incident) and (self._is_urgent(incident) or since_told >= rules.update_every):
             return Kind.CHANGED

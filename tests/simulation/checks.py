@@ -133,6 +133,8 @@ class Checks:
         if CAUSES[last_bad].patience == 1:
             return
         since = datetime.fromisoformat(told.event["opened_at"])
+        if any(since <= at <= told.at for at in world.trips):
+            return  # a look may not have been stored
         best = count = 0
         last: datetime | None = None
         for seen in world.looks[names[0]]:
