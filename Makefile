@@ -4,7 +4,7 @@
 #   KEEP=1              with demo: leave it running when the story is told
 #   VENVS=/some/where   where the environments live (.venv)
 #   SEEDS=500           with simulate: how many seeds; SEED=17 replays one and says what was told
-#   ARGS="..."          with test, test-fast and deploy: more arguments for pytest or `sam deploy`
+#   ARGS="..."          with test, test-fast, prove and deploy: more arguments for pytest or `sam deploy`
 
 PYTHON ?= python3
 VENVS ?= .venv
@@ -25,7 +25,7 @@ PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-de
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast simulate lint docs bench build deploy validate lock clean
+.PHONY: help demo test test-fast simulate prove lint docs bench build deploy validate lock clean
 
 help: ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -41,6 +41,9 @@ test-fast: $(DEV) ## Run the tests that need neither the AWS SAM command line no
 
 simulate: $(DEV) ## Put the alerts through SEEDS=500 simulated fleets in which everything goes wrong (SEED=17 replays one)
 	@$(VENVS)/dev/bin/python -m tests.simulation.run --seeds $(or $(SEEDS),500) $(if $(SEED),--seed $(SEED))
+
+prove: $(DEV) $(SAM) $(MINISTACK) ## Attack everything that is claimed, in full (about half an hour), and write docs/proof.md
+	$(VENVS)/dev/bin/python -m pytest --prove docs/proof.md $(ARGS)
 
 lint: $(DEV) ## Check style, format and types
 	$(VENVS)/dev/bin/ruff check --quiet

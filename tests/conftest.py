@@ -1,0 +1,77 @@
+"""Claims: tests marked with one are collected into a table (tests/proof.py), and try more in `make prove` than in `make test`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.proof import Outcome, Part, Proof, Trial, page, rows, today
+
+PROOF: Final = pytest.StashKey[Proof]()
+TRIALS: Final = pytest.StashKey[list[Trial]]()
+BEGAN: Final = pytest.StashKey[float]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--prove", metavar="PAGE", help="try only claims, all of them and in full, and write what was found into PAGE")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "claim(claim, part, how, only_full=False): what the test proves, for docs/proof.md; only_full: `make prove` only",
+    )
+    config.stash[TRIALS] = []
+    config.stash[BEGAN] = time.monotonic()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("prove"):
+        kept = [item for item in items if item.get_closest_marker("claim")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+        return
+    for item in items:
+        claim = item.get_closest_marker("claim")
+        if claim is not None and claim.kwargs.get("only_full"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: only in `make prove`"))
+
+
+@pytest.fixture
+def proof(request: pytest.FixtureRequest) -> Proof:
+    """How much to try, and where to count it."""
+    kept = Proof(full=bool(request.config.getoption("prove")))
+    request.node.stash[PROOF] = kept
+    return kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    claim = item.get_closest_marker("claim")
+    # A test is one trial, however many of its phases fail.
+    if claim is not None and (report.when == "call" or (report.when == "setup" and not report.passed)):
+        said = item.stash.get(PROOF, Proof(full=False))
+        outcome = Outcome.FAILED if report.failed else Outcome.SKIPPED if report.skipped else Outcome.HOLDS
+        [text] = claim.args
+        trial = Trial(Part(claim.kwargs["part"]), text, claim.kwargs["how"], outcome, said.trials or 1, tuple(said.notes))
+        item.config.stash[TRIALS].append(trial)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    to: str | None = config.getoption("prove")
+    if to is None:
+        return
+    trials = config.stash[TRIALS]
+    table = rows(trials)
+    Path(to).write_text(page(table, time.monotonic() - config.stash[BEGAN], today()), encoding="utf-8")
+    terminalreporter.section("what was proved")
+    for row in table:
+        terminalreporter.write_line(f"{row.result:.<24} {row.many:>10,}  {row.part}: {row.claim}")
