@@ -23,6 +23,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
+from tests.template import load, resources
+
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 FUNCTIONS: Final = ("DispatchDistricts", "CheckDistricts", "SendAlerts", "RenderDashboard")
 #: What Lambda's Python runtime has, and no artifact needs to bring.
@@ -281,27 +283,36 @@ def _environment(running: Rig, code: Path, home: str) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "POWERTOOLS_SERVICE_NAME": "rosterwatch",
-        "POWERTOOLS_METRICS_NAMESPACE": "Rosterwatch",
-        "POWERTOOLS_LOG_LEVEL": "INFO",
-        "ROSTERWATCH_SECRET_PREFIX": PREFIX,
-        "ROSTERWATCH_TABLE": "table",
-        "ROSTERWATCH_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/queue",
-        "ROSTERWATCH_SPREAD_SECONDS": "600",
+        **settings(),
+        # The districts are on loopback, and the SIS is nobody's but ours.
         "ROSTERWATCH_ALLOW_PRIVATE": "true",
-        "ROSTERWATCH_CA_BUNDLE": "",
-        "ROSTERWATCH_HOST_CONCURRENCY": "2",
-        "ROSTERWATCH_SECOND_LOOK_SECONDS": "60",
-        "ROSTERWATCH_FINGERPRINT_SECRET": "fingerprint-key",
-        "ROSTERWATCH_CONTROL_URL": "",
-        "ROSTERWATCH_TRY_PREVIOUS": "true",
-        "ROSTERWATCH_DISPATCH_FUNCTION": "dispatch",
-        "ROSTERWATCH_RUNBOOK_URL": "",
-        **{
-            f"ROSTERWATCH_{name}_TOPIC_ARN": f"arn:aws:sns:us-east-1:123456789012:{name}"
-            for name in ("TEXT", "CARD", "ALARM", "EVENT")
-        },
     }
+
+
+#: What in AWS is known only when the stack is there.
+_DEPLOYED: Final = {
+    "ROSTERWATCH_TABLE": "table",
+    "ROSTERWATCH_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/queue",
+    "ROSTERWATCH_FINGERPRINT_SECRET": "fingerprint-key",
+    "ROSTERWATCH_CONTROL_URL": "",  # there is no way out of here
+    "ROSTERWATCH_DISPATCH_FUNCTION": "dispatch",
+    "ROSTERWATCH_DASHBOARD": "",
+    **{
+        f"ROSTERWATCH_{name}_TOPIC_ARN": f"arn:aws:sns:us-east-1:123456789012:{name}" for name in ("TEXT", "CARD", "ALARM", "EVENT")
+    },
+}
+
+
+def settings() -> dict[str, str]:
+    """The variables that the template gives its functions, all of them together, with the values that it has unless told otherwise."""
+    template = load()
+    functions = [template["Globals"]["Function"], *resources(template, "AWS::Serverless::Function").values()]
+    given = {name: value for one in functions for name, value in one.get("Environment", {}).get("Variables", {}).items()}
+
+    def default(value: Any) -> str:
+        return str(template["Parameters"][value["Ref"]]["Default"]) if isinstance(value, dict) else str(value)
+
+    return {name: _DEPLOYED[name] if name in _DEPLOYED else default(value) for name, value in given.items()}
 
 
 _made: list[tempfile.TemporaryDirectory[str]] = []

@@ -11,8 +11,10 @@ import pytest
 import benchmarks
 from benchmarks import cost
 from benchmarks.cost import INTERVALS, PRICES, SIZES, Measured
+from benchmarks.lambda_rig import PREFIX, settings
 from benchmarks.plot import line_plot
 from benchmarks.statistics_of import interleaved, percentile, ratios, spread
+from rosterwatch.settings import alert_settings, check_settings, dispatch_settings, render_settings
 
 MEASURED = Measured(
     seconds=0.16,
@@ -34,6 +36,14 @@ MEASURED = Measured(
 def test_every_module_can_be_imported(module: str) -> None:
     if module != "requests_lane":  # it runs in an environment of its own
         importlib.import_module(f"benchmarks.{module}")
+
+
+def test_built_functions_are_measured_with_the_settings_that_the_template_gives_them() -> None:
+    environment = settings()
+    assert check_settings(environment).host_concurrency == 2
+    assert dispatch_settings(environment).secret_prefix == PREFIX
+    assert alert_settings(environment).topic_arns
+    assert render_settings(environment).table
 
 
 def test_lanes_run_in_turn_and_the_other_way_round_every_other_time() -> None:
