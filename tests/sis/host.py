@@ -19,7 +19,7 @@ from tests.sis.dialect import Place
 from tests.sis.exchange import Answer, Request, html_answer, json_answer
 from tests.sis.faults import Fault
 from tests.sis.ledger import Ledger
-from tests.sis.port import Port
+from tests.sis.port import LOOPBACK, Port
 from tests.sis.wire import Connection, serve_http1
 
 if TYPE_CHECKING:
@@ -33,9 +33,10 @@ class Host:
     which keeps one alive feels the change too. Both may be called from any thread but the server's own.
     """
 
-    def __init__(self, name: str, address: str, authority: Authority, ledger: Ledger) -> None:
+    def __init__(self, name: str, address: str, authority: Authority, ledger: Ledger, listens_at: str = LOOPBACK) -> None:
         self.name = name
         self._address = address  # the name or number in its URLs
+        self._listens_at = listens_at
         self._authority = authority
         self._ledger = ledger
         self._districts: dict[str, District] = {}
@@ -91,7 +92,7 @@ class Host:
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._ports = [Port(), Port()]
+        self._ports = [Port(self._listens_at), Port(self._listens_at)]
         await self._listen()
 
     async def close(self) -> None:

@@ -8,13 +8,16 @@ from contextlib import suppress
 from tests.sis.wire import Connection
 
 _QUEUE = 256
+#: Where everything listens, unless a host is given another loopback address.
+LOOPBACK = "127.0.0.1"
 
 
 class Port:
     """Holds a port by a socket that is bound and never listens, so that a refused connection is refused by us."""
 
-    def __init__(self) -> None:
-        self._held = _bound(0)
+    def __init__(self, address: str = LOOPBACK) -> None:
+        self._address = address
+        self._held = _bound(address, 0)
         self.number: int = self._held.getsockname()[1]
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -34,7 +37,7 @@ class Port:
                 del self._connections[task]
                 writer.close()
 
-        self._server = await asyncio.start_server(serve, sock=_bound(self.number), ssl=context, backlog=_QUEUE)
+        self._server = await asyncio.start_server(serve, sock=_bound(self._address, self.number), ssl=context, backlog=_QUEUE)
 
     async def listen_alerting(self, connection: Connection, context: ssl.SSLContext) -> None:
         """Listen, and when the greeting is refused say so by a TLS alert, as servers do and asyncio does not.
@@ -62,14 +65,14 @@ class Port:
 
     def drop_connections(self) -> None:
         """Listen, accept nobody, and fill the queue: the kernel ignores whoever comes after."""
-        listener = _bound(self.number)
+        listener = _bound(self._address, self.number)
         listener.listen(0)
         self._stuffed.append(listener)
         for _ in range(4):  # more than any kernel queues for a backlog of none
             filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             filler.setblocking(False)
             with suppress(BlockingIOError):
-                filler.connect(("127.0.0.1", self.number))
+                filler.connect((self._address, self.number))
             self._stuffed.append(filler)
 
     async def stop_listening(self) -> None:
@@ -96,7 +99,7 @@ class Port:
 
 
 async def _pass_on(first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-    inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", number)
+    inner_reader, inner_writer = await asyncio.open_connection(LOOPBACK, number)
     inner_writer.write(first)
 
     async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -113,10 +116,10 @@ async def _pass_on(first: bytes, reader: asyncio.StreamReader, writer: asyncio.S
         inner_writer.close()
 
 
-def _bound(number: int) -> socket.socket:
+def _bound(address: str, number: int) -> socket.socket:
     one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # What it accepts inherits this. Without it head and body wait for each other's acknowledgement, 40 ms an answer.
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    one.bind(("127.0.0.1", number))
+    one.bind((address, number))
     return one

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
@@ -15,6 +15,7 @@ from tests.sis.district import District
 from tests.sis.exchange import Answer, Request, json_answer
 from tests.sis.host import Host
 from tests.sis.ledger import Ledger
+from tests.sis.port import LOOPBACK
 from tests.sis.school import School
 
 
@@ -37,7 +38,8 @@ class SimulatedSis:
             springfield.fail("status", phase="data", collection="orgs", status=503, body="app_offline")
 
     Districts go round the hosts in turn. `names` are the names its certificates are good for, the first of which stands
-    in its URLs; `127.0.0.1` is always one of them.
+    in its URLs; `127.0.0.1` is always one of them. `addresses`, one for each host, are loopback addresses of their own, at
+    which the hosts listen and by which they go in their URLs: then a client takes them for different hosts.
     """
 
     def __init__(
@@ -48,11 +50,15 @@ class SimulatedSis:
         seed: int = 0,
         students: int = 240,
         names: Iterable[str] = ("localhost",),
+        addresses: Sequence[str] = (),
     ) -> None:
-        every_name = tuple(dict.fromkeys((*names, "127.0.0.1", "localhost")))
+        every_name = tuple(dict.fromkeys((*names, "127.0.0.1", "localhost", *addresses)))
         self.ledger = Ledger()
         self.authority = Authority(every_name)
-        self.hosts = tuple(Host(f"host{number}", every_name[0], self.authority, self.ledger) for number in range(hosts))
+        places = [(address, address) for address in addresses] or [(every_name[0], LOOPBACK)] * hosts
+        self.hosts = tuple(
+            Host(f"host{number}", name, self.authority, self.ledger, address) for number, (name, address) in enumerate(places)
+        )
         self.decoy = Decoy("decoy", every_name[0], self.authority, self.ledger)
         self._wanted = tuple(districts)
         self._seed, self._students = seed, students
