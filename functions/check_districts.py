@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from rosterwatch.board import Sight
 from rosterwatch.client import Network
 from rosterwatch.diagnosis import Status
 from rosterwatch.network import system_resolver
 from rosterwatch.queue import MessageError, VisitQueue, from_message
 from rosterwatch.secrets import SecretStore, read_key
 from rosterwatch.settings import CheckSettings, check_settings
+from rosterwatch.sight import Sight
 from rosterwatch.state import StateStore
 from rosterwatch.telemetry import MetricUnit, logger, measure, measuring
 from rosterwatch.visits import Outcome, Round

@@ -12,12 +12,13 @@ import boto3
 
 from rosterwatch import matrix, popup, widget
 from rosterwatch.board import Board, BoardStore
-from rosterwatch.markup import Frame, full
+from rosterwatch.markup import Frame
 from rosterwatch.mute import Mute
 from rosterwatch.queue import Visit, VisitQueue, is_district
 from rosterwatch.settings import RenderSettings, render_settings
 from rosterwatch.state import StateStore
 from rosterwatch.telemetry import logger
+from rosterwatch.times import moment
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -110,7 +111,7 @@ def _mute(district: str, event: Mapping[str, Any], forms: Mapping[str, Any], ask
     reason = str(forms.get("reason") or "").strip()[:_LONGEST_REASON]
     by = f"the dashboard {asked.get('dashboardName') or ''}".strip()
     edges().board.mute(Mute(f"district/{district}", until, reason, by))
-    return f"{district} is muted until {full(until)}."
+    return f"{district} is muted until {moment(until)}."
 
 
 def _end_of(day: object) -> datetime | None:

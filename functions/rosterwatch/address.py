@@ -16,6 +16,8 @@ _DATA_ROOT = re.compile(r".*?/v\d+p\d+(?=/|$)", re.IGNORECASE)
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _NUMBERS = re.compile(r"[0-9.]+")
+# What may be a token, a key or a session: no word, and longer than the numbers in the names of hosts and pages.
+_VALUE = re.compile(r"(?=[A-Za-z]*[0-9])[0-9A-Za-z]{16,}")
 _SECRET_NAMES = re.compile(r"(?:secret|password|client_id|assertion|token)=", re.IGNORECASE)
 
 
@@ -68,6 +70,16 @@ def data_root(raw: str) -> str | None:
 def without_query(url: str) -> str:
     """The URL as it may be shown."""
     return url.partition("?")[0]
+
+
+def looks_like_a_value(text: str) -> bool:
+    """Whether there is a run of letters and digits in it that must not be shown: it may be a token, a key or a session."""
+    return _VALUE.search(text) is not None
+
+
+def _shown(part: str) -> str:
+    """A part of a URL as it may be shown. ASP.NET and Java write a person's session into the path of a page."""
+    return "what looks like a key or a session" if looks_like_a_value(part) else repr(part)
 
 
 def origin(url: str) -> str:
@@ -144,12 +156,12 @@ def _base_path(path: str, *, subdirectory: bool) -> tuple[str, list[str]]:
     changes: list[str] = []
     path = "".join("/" + segment for segment in path.split("/") if segment)
     if api_path := (_API_PATH if subdirectory else _SPECIFIED_PATH).search(path):
-        changes.append(f"dropped {api_path.group()!r}, which is not part of the base URL")
+        changes.append(f"dropped {_shown(api_path.group())}, which is not part of the base URL")
         path = path[: api_path.start()]
     segments = path.split("/")[1:]
     _drop_pages(segments, changes)
     if subdirectory and len(segments) > 1:
-        changes.append(f"dropped {'/'.join(segments[1:])!r}: the base URL ends after its first folder")
+        changes.append(f"dropped {_shown('/'.join(segments[1:]))}: the base URL ends after its first folder")
         segments = segments[:1]
         _drop_pages(segments, changes)
     return "".join("/" + segment for segment in segments), changes
@@ -157,4 +169,4 @@ def _base_path(path: str, *, subdirectory: bool) -> tuple[str, list[str]]:
 
 def _drop_pages(segments: list[str], changes: list[str]) -> None:
     while segments and segments[-1].lower().endswith(_PAGE_ENDINGS):
-        changes.append(f"dropped the page {segments.pop()!r}")
+        changes.append(f"dropped the page {_shown(segments.pop())}")

@@ -20,7 +20,7 @@ def system_info(document: Any) -> SystemInfo | None:
         return None
     version, year = document.get("AeriesVersion"), document.get("DatabaseYear")
     return SystemInfo(
-        version if isinstance(version, str) and re.fullmatch(r"\d+(\.\d+){0,4}", version) else None,
+        version if isinstance(version, str) and re.fullmatch(r"\d{1,4}(\.\d{1,5}){1,4}", version) else None,
         year if isinstance(year, str) and re.fullmatch(r"\d{4}-\d{4}", year) else None,
         _offset(document.get("CurrentDateTime")),
     )

@@ -15,28 +15,15 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from rosterwatch.causes import CAUSES
-from rosterwatch.evidence import moment
 from rosterwatch.incidents import Incident, Kind, Notice
+from rosterwatch.links import Links
+from rosterwatch.times import lasting, moment
 
-DIALECTS: Final = ("text", "card", "alarm", "event")
 SUBJECT_LENGTH: Final = 100  # SNS: up to 100 ASCII characters, no line breaks
 LINE_LENGTH: Final = 78
 #: Of the event dialect; it changes only when a reader of the old one would misunderstand the new one.
 EVENT_VERSION: Final = "1.0"
-#: Which version of a transition's record is written (see ``record.py``).
-RECORD_VERSION: Final = 1
 _CARD_TEXT: Final = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """What messages point to. ``dashboard`` is its name and ``runbook_url`` where the causes are documented; both may be empty."""
-
-    region: str
-    dispatch_function: str
-    secret_prefix: str
-    dashboard: str = ""
-    runbook_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +132,6 @@ class _Facts:
     @property
     def lasted(self) -> str:
         return lasting((self.told_at - self.opened_at).total_seconds())
-
-
-def lasting(seconds: float) -> str:
-    """A length of time as people say it: ``2 d 3 h``, ``1 h 5 min``, ``less than a minute``."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return "less than a minute"
-    days, minutes = divmod(minutes, 24 * 60)
-    parts = ((days, "d"), (minutes // 60, "h"), (minutes % 60, "min"))
-    return " ".join(f"{number} {unit}" for number, unit in parts if number)
-
-
-def shown(at: datetime | None) -> str | None:
-    """A time as a record keeps it for people."""
-    return moment(at) if at else None
 
 
 # -- text -----------------------------------------------------------------------------------------------------------------------

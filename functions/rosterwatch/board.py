@@ -19,13 +19,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from rosterwatch.health import Change, State, Transition
 from rosterwatch.incidents import NOTHING_UNREAD, Fleet, Incident, Problem, Unread
 from rosterwatch.items import (
-    SHAPE,
     ItemError,
     incident_item,
-    key,
     read_fleet,
     read_incident,
     read_mute,
@@ -33,7 +30,8 @@ from rosterwatch.items import (
     read_window,
 )
 from rosterwatch.mute import Mute, Window
-from rosterwatch.record import to_record
+from rosterwatch.sight import MAJORITY, SIGHT
+from rosterwatch.table import SHAPE, key, lost_the_race
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,9 +40,6 @@ if TYPE_CHECKING:
 KEPT_CLOSED: Final = timedelta(hours=1)
 _HISTORY_DAYS: Final = 400
 T = TypeVar("T")
-#: The names under which it is noted that a control probe has failed, and that most of the fleet fails at the network at once.
-SIGHT: Final = "sight"
-MAJORITY: Final = "majority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +53,6 @@ class Board:
     fleet: Fleet
     majority: bool = False
     unread: Unread = NOTHING_UNREAD
-
-
-def problem_action(table: str, state: State, transition: Transition) -> dict[str, Any] | None:
-    """What a transition's write does to the district's problem; ``None`` for a district that was healthy from the beginning.
-
-    A recovery keeps what was last told of the problem: if nobody has looked at it yet, it is all that can be told.
-    """
-    if transition.change is Change.FIRST_SEEN:
-        return None
-    recovered = transition.change is Change.RESOLVED
-    document = {
-        "host": state.host,
-        "cause": transition.before_cause if recovered else state.cause,
-        "since": ((transition.opened_at if recovered else None) or transition.since).isoformat(),
-        "opening": transition.incident,
-        "record": to_record(transition),
-    }
-    place, shape, number = key("problem", state.district), {"N": str(SHAPE)}, {"N": str(transition.number)}
-    if not recovered:
-        item = {**place, "shape": shape, "number": number, "problem": {"S": json.dumps(document)}}
-        return {"Put": {"TableName": table, "Item": item}}
-    return {
-        "Update": {
-            "TableName": table,
-            "Key": place,
-            "UpdateExpression": "SET problem = if_not_exists(problem, :problem), recovered_at = :at, "
-            "#number = :number, shape = :shape",
-            "ExpressionAttributeNames": {"#number": "number"},
-            "ExpressionAttributeValues": {
-                ":problem": {"S": json.dumps(document)},
-                ":at": {"S": transition.at.isoformat()},
-                ":number": number,
-                ":shape": shape,
-            },
-        }
-    }
 
 
 class BoardStore:
@@ -244,45 +203,3 @@ class BoardStore:
             ConsistentRead=True,
         )
         return [item for page in pages for item in page["Items"]]
-
-
-class Sight:
-    """Whether the monitor itself can see: one small reading a batch."""
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
-
-    def noted(self) -> frozenset[str]:
-        """By which of ``SIGHT`` and ``MAJORITY`` somebody has found that it is our own network that is down; empty: it is not."""
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": "monitor"}},
-            ConsistentRead=True,
-        )
-        return frozenset(item["sk"]["S"] for item in answer["Items"]) & {SIGHT, MAJORITY}
-
-    def lost(self, at: datetime) -> None:
-        """Note that nothing can be reached; the first to say so gives the time."""
-        self._client.update_item(
-            TableName=self._table,
-            Key=key("monitor", SIGHT),
-            UpdateExpression="SET blind_since = if_not_exists(blind_since, :at)",
-            ExpressionAttributeValues={":at": {"S": at.isoformat()}},
-        )
-
-    def regained(self) -> None:
-        """Note that something was reached."""
-        self._client.delete_item(TableName=self._table, Key=key("monitor", SIGHT))
-
-
-def lost_the_race(error: ClientError) -> bool:
-    """Whether a conditional write failed because somebody else has written in between."""
-    code = error.response.get("Error", {}).get("Code")
-    if code in ("ConditionalCheckFailedException", "TransactionConflictException"):
-        return True
-    reasons: Any = error.response.get("CancellationReasons", [])
-    return code == "TransactionCanceledException" and any(
-        reason.get("Code") in ("ConditionalCheckFailed", "TransactionConflict") for reason in reasons
-    )

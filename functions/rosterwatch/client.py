@@ -23,6 +23,7 @@ import httpcore
 import httpx
 
 import rosterwatch
+from rosterwatch.address import looks_like_a_value
 from rosterwatch.body import read_body
 from rosterwatch.network import AddressNotAllowedError, CheckedTransport, Resolver, fault_of, system_resolver
 from rosterwatch.observation import Body, BodyKind, Exchange, Fault, Phase, Redirect
@@ -91,11 +92,11 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An exchange together with its parsed JSON document and headers, for the caller to read and drop."""
+    """An exchange together with its parsed JSON document and headers, for the caller to read and drop. ``repr`` shows neither."""
 
     exchange: Exchange
-    document: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    document: Any = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     starved: bool = False
 
 
@@ -203,7 +204,6 @@ class Client:
                 phase,
                 target,
                 status=response.status_code,
-                media_type=_media_type(headers),
                 body=body,
                 redirect=_redirect(url, response.status_code, headers.get("location")),
                 challenges=_challenges(headers),
@@ -299,7 +299,9 @@ def _redirect(url: str, status: int, location: str | None) -> Redirect | None:
         same_host = host == here.hostname and (there.port == here.port or to_https)
     except ValueError:
         return Redirect(None, same_host=False, to_https=False, to_login=False)
-    shown = host if host and len(host) < 254 and all(c.isalnum() or c in ".-:" for c in host) else None
+    # A server may send us on to a name that is made of our token.
+    readable = host and len(host) < 254 and all(c.isalnum() or c in ".-:" for c in host) and not looks_like_a_value(host)
+    shown = host if readable else None
     return Redirect(
         shown,
         same_host=same_host,

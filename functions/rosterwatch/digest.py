@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from rosterwatch.alerts import SUBJECT_LENGTH, Message, lasting
+from rosterwatch.alerts import SUBJECT_LENGTH, Message
 from rosterwatch.causes import CAUSES, Severity
-from rosterwatch.evidence import moment
 from rosterwatch.incidents import Incident
+from rosterwatch.times import lasting, moment
 
 EXPIRING = ("certificate_expiring", "credentials_expiring")
 _MOST_LINES = 200  # the rest is counted: a message may have 256 KiB

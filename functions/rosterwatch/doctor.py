@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from rosterwatch.alerts import lasting
 from rosterwatch.health import State
 from rosterwatch.stack import Stack, StackError, may, spoken
+from rosterwatch.times import lasting
 
 _SKEW_SECONDS: Final = 60
 _STALE_AFTER: Final = 3

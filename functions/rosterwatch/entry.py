@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rosterwatch import evidence, rules
+from rosterwatch import rules
 from rosterwatch.observation import Collection, Exchange, Observation, Token
 from rosterwatch.providers import PROVIDERS
+from rosterwatch.times import moment
 
 if TYPE_CHECKING:
     from rosterwatch.diagnosis import Known
@@ -45,8 +46,8 @@ def refusal(seen: Observation, known: Known, exchange: Exchange | None) -> Refus
     changed, last = known.secret_changed_at, known.pair_worked_at
     if changed and last and changed > last:
         words.append(
-            f"The secret was changed at {evidence.moment(changed)}, after credentials last worked at "
-            f"{evidence.moment(last)}: look at the new values first."
+            f"The secret was changed at {moment(changed)}, after credentials last worked at "
+            f"{moment(last)}: look at the new values first."
         )
     return Refusal("credentials_wrong", (*words, *_record_evidence(seen)))
 
@@ -55,7 +56,7 @@ def worked(seen: Observation, known: Known) -> str:
     """When the same credentials were last accepted."""
     at = known.pair_worked_at
     credentials = PROVIDERS[seen.provider].wording.credentials
-    return f"The same {credentials} worked" + (f" at {evidence.moment(at)}." if at else " before.")
+    return f"The same {credentials} worked" + (f" at {moment(at)}." if at else " before.")
 
 
 def refused_on_each_request(token: Token, collections: Sequence[Collection]) -> Exchange | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from rosterwatch.observation import BodyKind, Exchange, Fault, Observation, Phase
@@ -43,11 +42,6 @@ _KIND_WORDS: Final = {
 _TIME_TAKEN: Final = re.compile(r", after \d+ ms$")
 _MANY_ALIKE: Final = 4
 _METHODS: Final = {Phase.TOKEN: "POST"}
-
-
-def moment(at: datetime) -> str:
-    """A time as alerts write it."""
-    return at.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def sentence(exchange: Exchange) -> str:

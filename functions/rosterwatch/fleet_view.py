@@ -12,15 +12,14 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rosterwatch.alerts import lasting
 from rosterwatch.causes import CAUSES
 from rosterwatch.diagnosis import Status
-from rosterwatch.evidence import moment
 from rosterwatch.health import State
 from rosterwatch.mute import Mute, Window, is_muted
 from rosterwatch.oneroster import ENVELOPES
 from rosterwatch.state import StateError
 from rosterwatch.terminal import STATUS_COLOURS
+from rosterwatch.times import lasting, moment
 
 _WORST_FIRST: Final = (Status.FAILING, Status.UNKNOWN, Status.DEGRADED, Status.HEALTHY)
 #: From this width on a terminal has room for all columns.

@@ -14,9 +14,8 @@ from typing import Any, Final, TypeVar
 from rosterwatch.causes import CAUSES
 from rosterwatch.incidents import Fleet, Incident, Kind, Notice, Problem
 from rosterwatch.mute import Mute, Window, parse_window
+from rosterwatch.table import SHAPE, key
 
-#: The shape of these items. A reader leaves an item of a higher shape alone.
-SHAPE: Final = 1
 _TIMES: Final = ("opened_at", "announced_at", "notified_at", "resolved_at", "claimed_until", "held_until")
 _NUMBERS: Final = ("joined", "told_joined", "reminders", "notices", "version")
 T = TypeVar("T")
@@ -25,11 +24,6 @@ Item = Mapping[str, Any]
 
 class ItemError(Exception):
     """When an item was written by a newer release, or is damaged. It must be left as it is."""
-
-
-def key(pk: str, sk: str) -> dict[str, Any]:
-    """The key of an item."""
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
 def read_problem(item: Item) -> Problem:

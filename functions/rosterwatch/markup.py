@@ -130,11 +130,6 @@ def span(length: timedelta) -> str:
     return " ".join(parts[:2] if not days else [part for part in parts if not part.endswith("min")])
 
 
-def full(moment: datetime) -> str:
-    """A time as alerts write it."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
 def cause_words(name: str) -> str:
     """A cause's name as people read it."""
     return name.replace("_", " ").replace("tls", "TLS").replace("oneroster", "OneRoster").replace("api ", "API ").strip()

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.table import Table
 
-from rosterwatch.alerts import lasting
-from rosterwatch.evidence import moment
 from rosterwatch.mute import DAYS, EVERYTHING, Mute, Window, parse_window, window_covers
 from rosterwatch.stack_option import with_stack
 from rosterwatch.state import StateError
 from rosterwatch.terminal import EXIT_USAGE, EndError, output
+from rosterwatch.times import lasting, moment
 
 if TYPE_CHECKING:
     from rosterwatch.board import Board

@@ -119,7 +119,6 @@ class Exchange:
     milliseconds: int = 0
     fault: Fault | None = None
     status: int | None = None
-    media_type: str | None = None
     body: Body = Body(BodyKind.NONE)
     redirect: Redirect | None = None
     challenges: frozenset[str] = frozenset()

@@ -15,7 +15,6 @@ from rosterwatch.markup import (
     button,
     cause_words,
     cell_box,
-    full,
     look_words,
     page,
     sentence,
@@ -26,6 +25,7 @@ from rosterwatch.markup import (
 from rosterwatch.matrix import Row
 from rosterwatch.providers import PROVIDERS
 from rosterwatch.snapshot import TLS, Look, cell
+from rosterwatch.times import moment
 from rosterwatch.widget import COLUMNS
 
 #: How many of a district's last changes are shown.
@@ -37,7 +37,7 @@ def render(row: Row, records: Sequence[Mapping[str, Any]], frame: Frame, *, noti
     """The popup. ``records`` are the district's last transitions, newest first; ``notice`` says what a button has just done."""
     said = f'<p class="rw-note" role="status">{text(notice)}</p>' if notice else ""
     quiet = f'<p class="rw-note rw-warn">{text(row.quiet)}. Resolutions are told all the same.</p>' if row.quiet else ""
-    since = f'<span class="rw-dim">since {text(full(row.since))} ({text(ago(row.since, frame.now))})</span>' if row.since else ""
+    since = f'<span class="rw-dim">since {text(moment(row.since))} ({text(ago(row.since, frame.now))})</span>' if row.since else ""
     head = f"<h2>{text(row.district)} {status_badge(row.status)}</h2>{since}"
     body = _trouble(row) if row.state is None else _known(row, row.state, records, frame)
     return page(frame, f'<div class="rw-pop">{said}{head}{_actions(row, frame)}{quiet}{body}{_changes(records)}</div>')
@@ -107,7 +107,7 @@ def _wrong(row: Row, records: Sequence[Mapping[str, Any]], frame: Frame) -> str:
         facts += [("Whose move", f"<b>{text(sentence(cause.owner.value))}</b>"), ("Severity", text(cause.severity.word))]
         facts += [("Concerns", text({"district": "this district", "host": "its whole host"}.get(cause.scope.value, "ourselves")))]
     good = row.state.last_good_at if row.state else None
-    facts += [("Last good", text(f"{full(good)} ({ago(good, frame.now)} ago)") if good else "never")]
+    facts += [("Last good", text(f"{moment(good)} ({ago(good, frame.now)} ago)") if good else "never")]
     if row.state and row.state.opened_at:
         facts += [("Open for", text(ago(row.state.opened_at, frame.now)))]
     parts = f'<p class="rw-head">{text(headline)}</p>{_pairs(facts)}'
@@ -156,8 +156,8 @@ def _lines_of_visits(state: State) -> str:
 def _facts(state: State, frame: Frame) -> str:
     provider = PROVIDERS.get(state.provider or "")
 
-    def when(moment: datetime | None, never: str) -> str:
-        return text(f"{full(moment)} ({ago(moment, frame.now)} ago)") if moment else never
+    def when(at: datetime | None, never: str) -> str:
+        return text(f"{moment(at)} ({ago(at, frame.now)} ago)") if at else never
 
     facts = [
         ("Visited", when(state.visited_at, "never")),
@@ -167,7 +167,7 @@ def _facts(state: State, frame: Frame) -> str:
         ("Secret", f'<span class="rw-mono">{text(frame.secret_prefix + state.district)}</span>'),
     ]
     if state.not_before and state.not_before > frame.now:
-        facts.append(("Left alone until", text(full(state.not_before))))
+        facts.append(("Left alone until", text(moment(state.not_before))))
     return f"<h3>Facts</h3>{_pairs(facts)}"
 
 

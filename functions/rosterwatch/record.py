@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from rosterwatch.alerts import RECORD_VERSION, shown
 from rosterwatch.health import Transition
+from rosterwatch.times import moment
 
+#: Which version of the document is written.
+RECORD_VERSION: Final = 1
 #: What a record keeps of lists and texts without end, so that it fits into an item and each of its messages into SNS.
 _MOST_OTHERS: Final = 20
 _MOST_LINES: Final = 20
@@ -24,14 +27,14 @@ def to_record(transition: Transition) -> dict[str, Any]:
         "number": transition.number,
         "district": transition.district,
         "change": transition.change.value,
-        "at": shown(transition.at),
+        "at": _shown(transition.at),
         "status": transition.status.value,
         "before": transition.before.value if transition.before else None,
         "before_cause": transition.before_cause,
-        "since": shown(transition.since),
-        "opened_at": shown(opened),
+        "since": _shown(transition.since),
+        "opened_at": _shown(opened),
         "seconds_open": round((transition.at - opened).total_seconds()) if opened else None,
-        "last_good_at": shown(transition.last_good_at),
+        "last_good_at": _shown(transition.last_good_at),
         "cause": finding.cause.name if finding else None,
         "owner": finding.cause.owner.value if finding else None,
         "scope": finding.cause.scope.value if finding else None,
@@ -53,3 +56,7 @@ def _few(texts: Sequence[str], what: str) -> list[str]:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
+
+
+def _shown(at: datetime | None) -> str | None:
+    return moment(at) if at else None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rosterwatch.alerts import DIALECTS, Links
+from rosterwatch.links import DIALECTS, Links
 
 
 class SettingError(Exception):

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from rosterwatch.board import lost_the_race, problem_action
 from rosterwatch.diagnosis import Status
-from rosterwatch.health import State, Transition
+from rosterwatch.health import Change, State, Transition
 from rosterwatch.observation import Term
 from rosterwatch.record import to_record
+from rosterwatch.table import SHAPE as PROBLEM_SHAPE
+from rosterwatch.table import key, lost_the_race
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -59,7 +60,7 @@ class StateStore:
         """The states of districts that have one; a hundred a call, consistently."""
         found: dict[str, State | StateError] = {}
         for start in range(0, len(districts), _BATCH_SIZE):
-            keys = [{"pk": {"S": _STATES}, "sk": {"S": name}} for name in dict.fromkeys(districts[start : start + _BATCH_SIZE])]
+            keys = [key(_STATES, name) for name in dict.fromkeys(districts[start : start + _BATCH_SIZE])]
             request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
             while request:
                 answer = self._client.batch_get_item(RequestItems=request)
@@ -116,10 +117,10 @@ class StateStore:
     def remove(self, district: str) -> bool:
         """Forget a district: its state, its problem and its changes. False: there was none."""
         keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self._items(f"transition#{district}")]
-        keys = [{"pk": {"S": pk}, "sk": {"S": district}} for pk in ("problem", _STATES)] + keys
+        keys = [key("problem", district), key(_STATES, district), *keys]
         found = False
-        for key in keys:
-            gone = self._client.delete_item(TableName=self._table, Key=key, ReturnValues="ALL_OLD")
+        for each in keys:
+            gone = self._client.delete_item(TableName=self._table, Key=each, ReturnValues="ALL_OLD")
             found = found or "Attributes" in gone
         return found
 
@@ -134,8 +135,44 @@ class StateStore:
             yield from page["Items"]
 
 
+def problem_action(table: str, state: State, transition: Transition) -> dict[str, Any] | None:
+    """What a transition's write does to the district's problem; ``None`` for a district that was healthy from the beginning.
+
+    A recovery keeps what was last told of the problem: if nobody has looked at it yet, it is all that can be told.
+    """
+    if transition.change is Change.FIRST_SEEN:
+        return None
+    recovered = transition.change is Change.RESOLVED
+    document = {
+        "host": state.host,
+        "cause": transition.before_cause if recovered else state.cause,
+        "since": ((transition.opened_at if recovered else None) or transition.since).isoformat(),
+        "opening": transition.incident,
+        "record": to_record(transition),
+    }
+    place, shape, number = key("problem", state.district), {"N": str(PROBLEM_SHAPE)}, {"N": str(transition.number)}
+    if not recovered:
+        item = {**place, "shape": shape, "number": number, "problem": {"S": json.dumps(document)}}
+        return {"Put": {"TableName": table, "Item": item}}
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": place,
+            "UpdateExpression": "SET problem = if_not_exists(problem, :problem), recovered_at = :at, "
+            "#number = :number, shape = :shape",
+            "ExpressionAttributeNames": {"#number": "number"},
+            "ExpressionAttributeValues": {
+                ":problem": {"S": json.dumps(document)},
+                ":at": {"S": transition.at.isoformat()},
+                ":number": number,
+                ":shape": shape,
+            },
+        }
+    }
+
+
 def _transition_key(district: str, number: int) -> dict[str, Any]:
-    return {"pk": {"S": f"transition#{district}"}, "sk": {"S": f"{number:010}"}}
+    return key(f"transition#{district}", f"{number:010}")
 
 
 def _transition_item(transition: Transition) -> dict[str, Any]:
@@ -153,8 +190,7 @@ def _item(state: State) -> dict[str, Any]:
     if state.terms:
         document["terms"] = [(term.start.isoformat(), term.end.isoformat()) for term in state.terms]
     item: dict[str, Any] = {
-        "pk": {"S": _STATES},
-        "sk": {"S": state.district},
+        **key(_STATES, state.district),
         "shape": {"N": str(SHAPE)},
         "version": {"N": str(state.version)},
         "status": {"S": state.status.value},

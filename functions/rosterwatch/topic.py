@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rosterwatch.alerts import Links, Message, render
+from rosterwatch.alerts import Message, render
 from rosterwatch.incidents import Incident, Notice
+from rosterwatch.links import Links
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

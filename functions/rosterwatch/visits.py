@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from rosterwatch.board import SIGHT, Sight
 from rosterwatch.causes import NETWORK
 from rosterwatch.client import Network, can_reach
 from rosterwatch.diagnosis import Diagnosis, Known, blinded, diagnose
@@ -19,6 +18,7 @@ from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.probe import VISIT_SECONDS, probe
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore, SecretValue
+from rosterwatch.sight import SIGHT, Sight
 from rosterwatch.snapshot import snapshot
 from rosterwatch.state import StateError, StateStore
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rosterwatch import auth, oneroster
 from rosterwatch.access import HTTP_TOO_MANY_REQUESTS, may_try_next, shown_target, static_proof
-from rosterwatch.address import BaseUrl, exact, origin, same_origin, without_query
+from rosterwatch.address import BaseUrl, exact, looks_like_a_value, origin, same_origin, without_query
 from rosterwatch.auth import Grant
 from rosterwatch.client import Answer, Client
 from rosterwatch.discovered import Entry, Told
@@ -192,7 +192,7 @@ class WayIn:
         for value in _texts(answer.document):
             with suppress(ValueError):
                 named.append(exact(value, query=True, allow_http=self.told.allow_http).url)
-        return [url for url in named if without_query(url).endswith("token")][:2]
+        return [url for url in named if without_query(url).endswith("token") and not looks_like_a_value(url)][:2]
 
     def _as_district(self, how: Auth) -> District:
         """As much of a district as proving a request takes."""

@@ -19,7 +19,6 @@ from rosterwatch.markup import (
     button,
     cause_words,
     cell_box,
-    full,
     page,
     sentence,
     sparkline,
@@ -29,6 +28,7 @@ from rosterwatch.markup import (
 from rosterwatch.matrix import SHOWN, Page, Row, View, count, select
 from rosterwatch.providers import PROVIDERS
 from rosterwatch.snapshot import CERTIFICATE, TLS, TOKEN, Look, cell
+from rosterwatch.times import moment
 
 #: The columns of cells, in the order in which a visit asks.
 COLUMNS: Final = (TOKEN, CERTIFICATE, TLS, *oneroster.REQUIRED, *oneroster.OPTIONAL)
@@ -96,7 +96,7 @@ def _notes(notice: str, blind_since: datetime | None, frame: Frame) -> str:
     notes = f'<p class="rw-note" role="status">{text(notice)}</p>' if notice else ""
     if blind_since is not None:
         notes += (
-            f'<p class="rw-note rw-warn" role="status"><b>The monitor itself cannot see</b> since {text(full(blind_since))} '
+            f'<p class="rw-note rw-warn" role="status"><b>The monitor itself cannot see</b> since {text(moment(blind_since))} '
             f"({text(ago(blind_since, frame.now))}): its own way to the internet is down. No district is blamed meanwhile.</p>"
         )
     return notes
@@ -203,7 +203,7 @@ def _row(row: Row, frame: Frame) -> str:
         f"{cell_box(place, cell(state.cells, place), state.tls_until) if state and state.cells else ''}</td>"
         for place in COLUMNS
     )
-    since = f'<span title="{text(full(row.since))}">{text(ago(row.since, frame.now))}</span>' if row.since else ""
+    since = f'<span title="{text(moment(row.since))}">{text(ago(row.since, frame.now))}</span>' if row.since else ""
     line = sparkline(state.durations, _durations_label(state.durations)) if state else ""
     return (
         f'<tr><td>{status_badge(row.status)}</td><th scope="row">{opened}</th><td class="rw-why">{_why(row)}{tags}</td>'
@@ -236,7 +236,7 @@ def _why(row: Row) -> str:
 def _seen(row: Row, frame: Frame) -> str:
     if row.state is None:
         return ""
-    words = f'<span title="{text(full(row.state.visited_at))}">{text(ago(row.state.visited_at, frame.now))}</span>'
+    words = f'<span title="{text(moment(row.state.visited_at))}">{text(ago(row.state.visited_at, frame.now))}</span>'
     return words + ('<span class="rw-tag">stale</span>' if row.stale else "")
 
 

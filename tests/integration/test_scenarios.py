@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rosterwatch.alerts import DIALECTS, Links, Message, render
+from rosterwatch.alerts import Message, render
 from rosterwatch.causes import CAUSES
 from rosterwatch.client import Network
 from rosterwatch.diagnosis import SLOW_SECONDS, Diagnosis, Known, Status, diagnose
@@ -23,6 +23,7 @@ from rosterwatch.district import SecretFault, looks_like_certificate, parse_secr
 from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import Change, Lesson, State, Transition, advance
 from rosterwatch.incidents import Fleet, Problem
+from rosterwatch.links import DIALECTS, Links
 from rosterwatch.network import Resolver
 from rosterwatch.notices import reconcile
 from rosterwatch.observation import CollectionState, Observation

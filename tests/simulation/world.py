@@ -19,13 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from rosterwatch import visits
 from rosterwatch.announcer import Announced, Announcer
-from rosterwatch.board import BoardStore, Sight
+from rosterwatch.board import BoardStore
 from rosterwatch.client import Network
 from rosterwatch.diagnosis import Diagnosis, Known
 from rosterwatch.dispatch import spread
 from rosterwatch.health import Lesson, State
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore, SecretValue
+from rosterwatch.sight import Sight
 from rosterwatch.state import StateStore
 from rosterwatch.topic import AlertTopics
 from rosterwatch.visits import Look, Outcome, Round

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from rosterwatch.alerts import Links
 from rosterwatch.board import BoardStore
 from rosterwatch.causes import CAUSES
 from rosterwatch.diagnosis import Diagnosis, Finding
 from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Fleet, Incident, Notice, Problem, delivered
+from rosterwatch.links import Links
 from rosterwatch.notices import Verdict, reconcile
 from rosterwatch.state import StateStore
 from tests.table import TABLE, Table

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rosterwatch.alerts import DIALECTS, EVENT_VERSION, LINE_LENGTH, SUBJECT_LENGTH, Links, Message, lasting, render
+from rosterwatch.alerts import EVENT_VERSION, LINE_LENGTH, SUBJECT_LENGTH, Message, render
 from rosterwatch.causes import CAUSES, Severity
 from rosterwatch.diagnosis import Diagnosis, diagnose
 from rosterwatch.incidents import MOST_NAMED, Fleet, Incident, Kind, Notice, Problem
+from rosterwatch.links import DIALECTS, Links
 from rosterwatch.observation import CollectionState
 from tests.unit.boards import HOUR, LINKS, MINUTE, Desk, Sick, broken
 from tests.unit.observations import AT, CASES, HEALTHY, KNOWN, collection, collections, diagnosis_of, seen
@@ -246,11 +247,6 @@ def test_a_resolution_says_since_when_and_for_how_long_it_was_broken() -> None:
     assert subject(incident, notice, "alarm").startswith("OK: ")
     event = told(incident, notice)["event"]
     assert (event["status"], event["resolved_at"]) == ("healthy", "2026-10-06T17:05:00+00:00")
-
-
-@pytest.mark.parametrize(("minutes", "said"), [(0.2, "less than a minute"), (59, "59 min"), (60, "1 h"), (1501, "1 d 1 h 1 min")])
-def test_a_duration_is_told_in_the_unit_that_a_person_would_use(minutes: float, said: str) -> None:
-    assert lasting(minutes * 60) == said
 
 
 def test_a_change_names_the_cause_before_and_marks_the_subject() -> None:

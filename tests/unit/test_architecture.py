@@ -34,6 +34,7 @@ PURE |= {
     "grouping",
     "incidents",
     "items",
+    "links",
     "mute",
     "notices",
     "observation",
@@ -44,6 +45,8 @@ PURE |= {
     "report",
     "rules",
     "snapshot",
+    "table",
+    "times",
     "wording",
 }
 PURE |= {"markup", "matrix", "popup", "widget"}

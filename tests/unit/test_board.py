@@ -10,11 +10,13 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rosterwatch.board import MAJORITY, SIGHT, BoardStore, Sight
+from rosterwatch.board import BoardStore
 from rosterwatch.causes import CAUSES
 from rosterwatch.incidents import Fleet, Incident, Kind, Notice, Problem
-from rosterwatch.items import SHAPE, ItemError, incident_item, read_incident
+from rosterwatch.items import ItemError, incident_item, read_incident
 from rosterwatch.mute import Mute, parse_window
+from rosterwatch.sight import MAJORITY, SIGHT, Sight
+from rosterwatch.table import SHAPE
 from tests.table import TABLE, Table, refusal
 from tests.unit.boards import HOUR, Sick, broken
 from tests.unit.observations import AT

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from dispatch_districts import SECRET_CHANGED, _asked_for
-from rosterwatch.alerts import RECORD_VERSION
 from rosterwatch.health import Lesson, advance
 from rosterwatch.queue import Visit, from_message
-from rosterwatch.record import to_record
+from rosterwatch.record import RECORD_VERSION, to_record
 from tests.unit.observations import AT, diagnosis_of
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from rosterwatch import evidence
@@ -52,10 +50,6 @@ def test_what_the_site_tells_without_a_credential() -> None:
     assert evidence.site(seen(system=SystemInfo("9.24.1.1", None, None))) == "The site is up: systeminfo answers (version 9.24.1.1)"
     assert evidence.site(seen(systeminfo=None)) is None
     assert evidence.site(seen(system=None)) == "GET /api/v5/systeminfo: 200, JSON, after 120 ms (asked without credentials)"
-
-
-def test_a_moment_names_its_zone() -> None:
-    assert evidence.moment(datetime(2026, 9, 1, 4, 5, 6, tzinfo=UTC)) == "2026-09-01 04:05 UTC"
 
 
 def test_what_is_the_same_of_many_targets_is_told_once() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from rosterwatch.alerts import DIALECTS, Links
+from rosterwatch.links import DIALECTS, Links
 from rosterwatch.settings import SettingError, alert_settings, check_settings, dispatch_settings, render_settings
 
 Reader = Callable[[Mapping[str, str]], object]

@@ -13,13 +13,13 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rosterwatch.board import BoardStore, problem_action
+from rosterwatch.board import BoardStore
 from rosterwatch.diagnosis import Status
 from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Problem
 from rosterwatch.observation import Term
 from rosterwatch.record import to_record
-from rosterwatch.state import KEPT_DAYS, SHAPE, StateError, StateStore, _item, _state
+from rosterwatch.state import KEPT_DAYS, SHAPE, StateError, StateStore, _item, _state, problem_action
 from tests.table import TABLE, Table
 from tests.unit.observations import AT, HEALTHY, diagnosis_of
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rosterwatch import visits
-from rosterwatch.board import MAJORITY, SIGHT, BoardStore, Sight
+from rosterwatch.board import BoardStore
 from rosterwatch.client import Network
 from rosterwatch.diagnosis import Status
 from rosterwatch.district import Credentials, District, SecretFault, SecretTrouble
@@ -19,6 +19,7 @@ from rosterwatch.health import State, Transition
 from rosterwatch.observation import Exchange, Fault, Observation, Phase
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore, SecretValue
+from rosterwatch.sight import MAJORITY, SIGHT, Sight
 from rosterwatch.state import StateError, StateStore
 from rosterwatch.visits import Look, Outcome, Round
 from tests.table import TABLE, Table
