@@ -299,9 +299,9 @@ def _redirect(url: str, status: int, location: str | None) -> Redirect | None:
         same_host = host == here.hostname and (there.port == here.port or to_https)
     except ValueError:
         return Redirect(None, same_host=False, to_https=False, to_login=False)
-    # A server may send us on to a name that is made of our token.
-    readable = host and len(host) < 254 and all(c.isalnum() or c in ".-:" for c in host) and not looks_like_a_value(host)
-    shown = host if readable else None
+    shown = host if host and len(host) < 254 and all(c.isalnum() or c in ".-:" for c in host) else None
+    if shown and shown != here.hostname and looks_like_a_value(shown):  # a server may send us to a name made of our token
+        shown = None
     return Redirect(
         shown,
         same_host=same_host,

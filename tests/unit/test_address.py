@@ -55,6 +55,18 @@ def test_the_query_is_dropped_without_being_shown() -> None:
     assert "k4y" not in repr(base)
 
 
+def test_a_session_in_the_path_of_a_pasted_page_is_dropped_without_being_shown() -> None:
+    for path in (
+        "(S(lit3py55t21z5v55vlm25s55))/Login.aspx",
+        "Login;jsessionid=1A530637289A03B07199A44E8D531427.aspx",
+        "token/" + "0a" * 16,
+    ):
+        base = normalise(f"https://sis.example.org/aeries/{path}", subdirectory=True)
+        assert base.url == "https://sis.example.org/aeries"
+        assert base.changes
+        assert not any(value in repr(base) for value in ("lit3py55", "1A530637", "0a0a"))
+
+
 def test_host_and_port_are_those_that_are_connected_to() -> None:
     base = normalise("https://[2001:db8::1]/aeries", subdirectory=True)
     assert (base.host, base.port) == ("2001:db8::1", 443)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rosterwatch.client import (
+    Answer,
     Client,
     Network,
     _challenges,
@@ -97,10 +98,23 @@ def test_challenges_of_several_headers_are_put_together() -> None:
         ("https://[::1", Redirect(None, same_host=False, to_https=False, to_login=False)),
         ("https://exa$mple.net/", Redirect(None, same_host=False, to_https=False, to_login=False)),
         ("https://" + "a" * 300 + "/", Redirect(None, same_host=False, to_https=False, to_login=False)),
+        # A name that may be made of a token is not kept; the server's own name is known anyway.
+        ("https://5f4dcc3b5aa765d61d83.example.net/", Redirect(None, same_host=False, to_https=False, to_login=False)),
     ],
 )
 def test_a_redirect_is_described_and_its_path_is_not_kept(location: str, redirect: Redirect) -> None:
     assert _redirect(URL, 302, location) == redirect
+
+
+def test_where_the_servers_own_name_looks_like_a_token_it_may_be_told() -> None:
+    redirect = _redirect("https://5f4dcc3b5aa765d61d83.example.net/token", 302, "/login")
+    assert redirect is not None
+    assert redirect.host == "5f4dcc3b5aa765d61d83.example.net"
+
+
+def test_an_answer_shows_neither_its_document_nor_its_headers() -> None:
+    answer = Answer(Exchange(Phase.TOKEN, "/token"), {"access_token": "zq7"}, {"set-cookie": "zq7"})
+    assert "zq7" not in repr(answer)
 
 
 def test_a_redirect_from_http_to_https_is_known() -> None:
