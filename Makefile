@@ -54,7 +54,7 @@ docs: $(DEV) ## Write docs/causes.md and docs/providers.md anew from the catalog
 	$(VENVS)/dev/bin/rosterwatch explain --all > docs/causes.md
 	$(VENVS)/dev/bin/rosterwatch providers --all > docs/providers.md
 
-bench: $(DEV) $(BENCH) ## Measure what a visit costs, beside what would be used instead, and write docs/performance.md
+bench: $(DEV) $(BENCH) $(SAM) $(MINISTACK) ## Measure what a visit costs, beside what would be used instead, and write docs/performance.md
 	$(VENVS)/dev/bin/python -m benchmarks $(ARGS)
 
 build: $(SAM) ## Build the artifact for Lambda into .aws-sam/build

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks import cold_start, compare, cost, footprint, shares
+from benchmarks import cold_start, compare, cost, detection, footprint, lanes, shares
 from benchmarks.compare import Case, Result
 from benchmarks.lambda_rig import REPOSITORY, build
 from benchmarks.lanes import SERVER_CPU
@@ -44,27 +44,33 @@ class Plan:
     batch_memories: Sequence[int]
     batch_sizes: Sequence[int]
     at_once: int
+    fleets: tuple[int, ...]
+    breaks: int
 
 
 FULL: Final = Plan(
     repetitions=7,
-    cases=(Case(50, 0, 50), Case(50, 200, 50), Case(500, 0, 100), Case(500, 200, 100)),
+    cases=(Case(50, 0, 50), Case(50, 0, 50, crowd=True), Case(50, 200, 50), Case(500, 0, 100), Case(500, 200, 100)),
     share_memories=(512, 1024),
     share_many=(5, 10, 20),
     share_districts=30,
     batch_memories=(256, 512, 1024, 1769),
     batch_sizes=(10, 20, 40),
     at_once=100,
+    fleets=(10, 1000),
+    breaks=3,
 )
 QUICK: Final = Plan(
     repetitions=1,
-    cases=(Case(2, 0, 2), Case(3, 10, 2)),
+    cases=(Case(2, 0, 2, crowd=True), Case(3, 10, 2)),
     share_memories=(512,),
     share_many=(2,),
     share_districts=2,
     batch_memories=(512,),
     batch_sizes=(2,),
     at_once=3,
+    fleets=(2,),
+    breaks=1,
 )
 
 
@@ -123,9 +129,16 @@ def _measure(server: StandIn, folder: Path, chosen: Plan, repetitions: int, docu
     artifact = build(folder)
     _under_a_share(server, artifact, chosen, repetitions, document)
     document.sections["cold"], took = cold_start.measure(artifact, folder, repetitions, _progress("cold start"))
-    for handler, most in (("check_districts", 1.5), ("dispatch_districts", 1.25), ("send_alerts", 1.25)):
+    for handler, most in (
+        ("check_districts", 1.5),
+        ("dispatch_districts", 1.25),
+        ("send_alerts", 1.25),
+        ("render_dashboard", 1.25),
+    ):
         values = cold_start.beside_one_client(took, handler)
         document.target(f"cold start of {handler} beside one boto3 client", f"at most {most}", values, most)
+    document.sections["detection"], lacking = detection.measure(chosen.fleets, chosen.breaks, _progress("detection"))
+    document.lacking += lacking
     document.sections["artifact"], megabytes = footprint.artifact(build(folder, "lambda"))
     document.target("artifact, MB zipped", "under 8", [megabytes], 8)
 
@@ -133,7 +146,7 @@ def _measure(server: StandIn, folder: Path, chosen: Plan, repetitions: int, docu
 def _compared(server: StandIn, case: Case, repetitions: int, document: Document) -> Result:
     # Five hundred districts take minutes a repetition and spread little: half as often is enough.
     often = repetitions if case.districts < 500 else max(1, repetitions // 2)
-    result, lacking = compare.measure(server, case, often, _progress(f"{case.districts} at {case.delay_ms} ms"))
+    result, lacking = compare.measure(server, case, often, _progress(str(case)))
     document.sections.setdefault("lanes", []).extend(compare.lines(result))
     document.lacking += [what for what in lacking if what not in document.lacking]
     return result
@@ -148,11 +161,11 @@ def _lane_targets(results: Sequence[Result], document: Document) -> None:
         for result in results:
             if lane in result.took and not (whole and result.case.districts >= 500):
                 kind = "whole process" if whole else "run only"
-                what = f"CPU beside {lane}, {kind}, {result.case.districts} districts at {result.case.delay_ms} ms"
+                what = f"CPU beside {lane}, {kind}, {result.case}"
                 document.target(what, wanted, result.paired(lane, whole=whole), most)
     last = results[-1]
-    beside = compare.wall_beside_the_limit(last, 4 * last.case.delay_ms / 1000)
-    what = f"wall, {last.case.districts} districts at {last.case.delay_ms} ms, beside the longer of chain and CPU"
+    beside = compare.wall_beside_the_limit(last, footprint.rounds(lanes.TURNS) * last.case.delay_ms / 1000)
+    what = f"wall, {last.case}, beside the longer of chain and CPU"
     document.target(what, "at most 1.5", beside, 1.5)
 
 

@@ -26,6 +26,7 @@ _EVENTS: Final = {
     "dispatch_districts": "schedule.json",
     "check_districts": "queue.json",
     "send_alerts": "stream.json",
+    "render_dashboard": "dashboard.json",
 }
 
 

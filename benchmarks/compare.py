@@ -17,11 +17,15 @@ from benchmarks.statistics_of import interleaved, ratios, spread, table
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """So many districts, each on a host of its own, whose answers take so long."""
+    """So many districts, each on a host of its own, whose answers take so long. `crowd`: see `StandIn.among_others`."""
 
     districts: int
     delay_ms: int
     side_by_side: int
+    crowd: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.districts} districts at {self.delay_ms} ms" + (", usual authorities" if self.crowd else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ def _cpu(runs: list[Took], *, whole: bool) -> list[float]:
 
 def measure(server: StandIn, case: Case, repetitions: int, progress: Callable[[str], None]) -> tuple[Result, list[str]]:
     """Run all lanes that can be run here; those that cannot are named with what they lack."""
+    server = server.among_others() if case.crowd else server
     urls = [server.url(number, case.delay_ms) for number in range(case.districts)]
     lacking: list[str] = []
     shares: list[float] = []
@@ -98,7 +103,7 @@ def lines(result: Result) -> list[str]:
         "whole process, x",
     ]
     return [
-        f"### {case.districts} districts, {case.delay_ms} ms",
+        f"### {case}",
         "",
         *table(head, rows),
         f"The server was busy for {result.server_share:.0%} of its core at most.",

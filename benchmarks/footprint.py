@@ -32,7 +32,7 @@ def memory(
     many = [server.url(number, 200) for number in range(districts)]
 
     def at_once() -> Took:
-        return child(sys.executable, "benchmarks.visit_lane", plan(server, many, districts, warm_url=server.url(0, 0)))
+        return child(sys.executable, "benchmarks.visit_lane", plan(server, many, districts, turns=4, warm_url=server.url(0, 0)))
 
     def hostile(kind: str) -> Took:
         url = f"https://127.0.0.1:{server.ports[0]}/{kind}"
@@ -78,12 +78,16 @@ def wall(server: StandIn, repetitions: int, progress: Callable[[str], None]) -> 
     handshake = statistics.median(took_handshake(server) for _ in range(9))
     rows, at_four = [], 0.0
     for name, runs in took.items():
-        rounds = 1 + -(-len(COLLECTIONS) // int(name))
-        chain = rounds * 0.2 + handshake
+        chain = rounds(int(name)) * 0.2 + handshake
         walls = [run.told["visits_ms"][0] / 1000 for run in runs if run.told]
         at_four = statistics.median(walls) / chain
         rows.append([name, f"{chain:.3f}", spread(walls, 3), spread([each / chain for each in walls], 3)])
     return table(["requests at a time", "the chain, s", "a visit, s", "times the chain"], rows), at_four
+
+
+def rounds(turns: int) -> int:
+    """How often a visit waits for the server, one after the other: for the token, then for so many collections at a time."""
+    return 1 + -(-len(COLLECTIONS) // turns)
 
 
 def took_handshake(server: StandIn) -> float:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.lambda_rig import settings
 from benchmarks.standin import (
     BASIC,
     COLLECTIONS,
@@ -36,6 +37,8 @@ REQUESTS_PYTHON: Final = Path(sys.prefix).parent / "bench" / "bin" / "python"
 #: Everything that is measured has this core to itself, the server the other one.
 LANE_CPU: Final = 0
 SERVER_CPU: Final = 1 if (os.cpu_count() or 1) > 1 else 0
+#: Requests at a time to one host, as the template has it.
+TURNS: Final = int(settings()["ROSTERWATCH_HOST_CONCURRENCY"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def plan(server: StandIn, urls: list[str], side_by_side: int, **more: Any) -> di
         "consumer_secret": CONSUMER_SECRET,
         "collections": COLLECTIONS,
         "side_by_side": side_by_side,
-        "turns": 4,
+        "turns": TURNS,
         "provider": "generic_1_1",
         **more,
     }

@@ -51,9 +51,7 @@ def latencies(
 
     def once(memory: int, many: int) -> Took:
         with quota(memory) as group:
-            return child(
-                sys.executable, "benchmarks.visit_lane", plan(server, urls, many, turns=2, warm_url=server.url(0, 0)), cgroup=group
-            )
+            return child(sys.executable, "benchmarks.visit_lane", plan(server, urls, many, warm_url=server.url(0, 0)), cgroup=group)
 
     lanes: dict[str, Callable[[], Took]] = {f"{m}/{many}": partial(once, m, many) for m in memories for many in side_by_side}
     took = interleaved(lanes, repetitions, progress)

@@ -16,10 +16,11 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import certifi
 import trustme
 
 MODULES: Final = Path("/usr/lib/nginx/modules")
@@ -58,7 +59,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """A running server. `ca_file` holds the one authority that every lane trusts."""
+    """A running server. `ca_file` holds what every lane trusts: its one authority, or beside it all that a machine usually trusts."""
 
     folder: Path
     ports: tuple[int, ...]
@@ -69,6 +70,14 @@ class StandIn:
     def url(self, district: int, delay_ms: int) -> str:
         """The base URL of a district that answers after a delay."""
         return f"https://127.0.0.1:{self.ports[district]}/d{delay_ms}"
+
+    def among_others(self) -> StandIn:
+        """The same server, its authority being one among all that a machine usually trusts."""
+        crowd = self.folder / "crowd.pem"
+        crowd.write_text(
+            self.ca_file.read_text(encoding="ascii") + Path(certifi.where()).read_text(encoding="utf-8"), encoding="utf-8"
+        )
+        return replace(self, ca_file=crowd)
 
     def counts(self) -> Counts:
         """What the server has counted, this question included."""
