@@ -91,6 +91,11 @@ def _everyone(use: Edges) -> list[Visit]:
     overdue = datetime.now(UTC) - timedelta(minutes=use.settings.stale_minutes)
     # A state that cannot be read is of a district that is not visited.
     measure("StaleDistricts", len(known) - sum(state.unknown_since is None and state.visited_at >= overdue for state in states))
+    for name, state in known.items():
+        if not isinstance(state, State):
+            logger().error("item cannot be read and is left alone", extra={"item": f"district {name}", "problem": str(state)})
+    if len(states) < len(known):
+        measure("ItemsUnread", len(known) - len(states))
     hosts = {state.district: state.host for state in states}
     use.board.count_fleet(len(known), len({host for host in hosts.values() if host}))
     return spread({*use.secrets.districts(), *known}, hosts, use.settings.spread_seconds)

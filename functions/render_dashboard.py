@@ -15,6 +15,7 @@ from rosterwatch.board import Board, BoardStore
 from rosterwatch.markup import Frame
 from rosterwatch.mute import Mute
 from rosterwatch.queue import Visit, VisitQueue, is_district
+from rosterwatch.races import NewerItemError
 from rosterwatch.settings import RenderSettings, render_settings
 from rosterwatch.state import StateStore
 from rosterwatch.telemetry import logger
@@ -87,19 +88,30 @@ def _do(event: Mapping[str, Any], forms: Mapping[str, Any], asked: Mapping[str, 
     use, district = edges(), event.get("district")
     if not is_district(district) or district not in use.states.read([str(district)]):
         return "No such district."
-    match event["do"]:
-        case "recheck":
-            use.queue.send([Visit(str(district), "recheck")])
-            said = f"{district} is on its way to be visited; look again in a minute."
-        case "mute":
-            said = _mute(str(district), event, forms, asked, frame)
-        case "unmute":
-            there = use.board.unmute(f"district/{district}")
-            said = f"{district} is no longer muted." if there else f"{district} was not muted."
-        case _:
-            return "Nothing was done: the button is not one of ours."
+    try:
+        said = _done(str(district), event, forms, asked, frame)
+    except NewerItemError:
+        return "Nothing was done: a newer release of Rosterwatch has written this mute. Deploy that release again."
+    if said is None:
+        return "Nothing was done: the button is not one of ours."
     logger().info("button pressed", extra={"district": district, "button": event["do"]})
     return said
+
+
+def _done(district: str, event: Mapping[str, Any], forms: Mapping[str, Any], asked: Mapping[str, Any], frame: Frame) -> str | None:
+    """What has come of a button of ours; ``None``: it is none. Raises NewerItemError."""
+    use = edges()
+    match event["do"]:
+        case "recheck":
+            use.queue.send([Visit(district, "recheck")])
+            return f"{district} is on its way to be visited; look again in a minute."
+        case "mute":
+            return _mute(district, event, forms, asked, frame)
+        case "unmute":
+            there = use.board.unmute(f"district/{district}")
+            return f"{district} is no longer muted." if there else f"{district} was not muted."
+        case _:
+            return None
 
 
 def _mute(district: str, event: Mapping[str, Any], forms: Mapping[str, Any], asked: Mapping[str, Any], frame: Frame) -> str:

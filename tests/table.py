@@ -122,7 +122,7 @@ class Table:
         assert request["TableName"] == TABLE
         held = self.items.get(_key(request.get("Item") or request["Key"]), {})
         names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
-        return any(_true(part, held, names, values) for part in request.get("ConditionExpression", "").split(" OR "))
+        return _true(request.get("ConditionExpression", ""), held, names, values)
 
     def _apply(self, action: Item) -> None:
         [(kind, request)] = action.items()
@@ -147,10 +147,19 @@ def _key(item: Item) -> Key:
 
 
 def _true(condition: str, held: Item, names: Item, values: Item) -> bool:
+    """Conditions as this project writes them: ``AND`` of parts, of which one in brackets may be an ``OR``."""
+    if " AND " in condition:
+        return all(_true(part, held, names, values) for part in condition.split(" AND "))
+    if " OR " in condition:
+        return any(_true(part, held, names, values) for part in re.sub(r"^\((.*)\)$", r"\1", condition).split(" OR "))
     if not condition:
         return True
     absent = re.fullmatch(r"attribute_not_exists\((\w+)\)", condition)
     if absent:
         return absent[1] not in held
-    name, _, value = condition.partition(" = ")
-    return bool(held.get(names.get(name, name)) == values[value])
+    name, sign, value = condition.split(" ")
+    there = held.get(names.get(name, name))
+    if sign == "<=":
+        return there is not None and float(there["N"]) <= float(values[value]["N"])
+    assert sign == "="
+    return bool(there == values[value])

@@ -30,8 +30,9 @@ from rosterwatch.items import (
     read_window,
 )
 from rosterwatch.mute import Mute, Window
+from rosterwatch.races import left_alone_if_newer, lost_the_race, refused_if_newer
 from rosterwatch.sight import MAJORITY, SIGHT
-from rosterwatch.table import SHAPE, key, lost_the_race
+from rosterwatch.table import NOT_NEWER, is_newer, key, not_newer, shape
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -76,12 +77,13 @@ class BoardStore:
         windows, lost_windows = self._all("mute#window", read_window)
         monitor = {item["sk"]["S"]: item for item in self._query("monitor")}
         others = [*(f"mute {name}" for name in sorted(lost_mutes)), *(f"window {name}" for name in sorted(lost_windows))]
+        majority = MAJORITY in monitor and not is_newer(monitor[MAJORITY])
         try:
             fleet = read_fleet(monitor.get("fleet"), monitor.get(SIGHT))
         except ItemError:
             fleet = Fleet(0, 0)
             others.append("monitor")
-        return Board((), (), mutes, windows, fleet, MAJORITY in monitor, Unread(others=tuple(others)))
+        return Board((), (), mutes, windows, fleet, majority, Unread(others=tuple(others)))
 
     def _all(self, pk: str, reader: Callable[[Mapping[str, Any]], T]) -> tuple[tuple[T, ...], frozenset[str]]:
         """What can be read of a partition, and the sort keys of the rest."""
@@ -115,9 +117,9 @@ class BoardStore:
             self._client.delete_item(
                 TableName=self._table,
                 Key=key("problem", problem.district),
-                ConditionExpression="#number = :number",
+                ConditionExpression=f"#number = :number AND {NOT_NEWER}",
                 ExpressionAttributeNames={"#number": "number"},
-                ExpressionAttributeValues={":number": {"N": str(problem.number)}},
+                ExpressionAttributeValues={":number": {"N": str(problem.number)}, ":shape": shape()["shape"]},
             )
         except ClientError as error:
             if not lost_the_race(error):
@@ -135,7 +137,8 @@ class BoardStore:
             "ExpressionAttributeValues": {":read": {"N": str(incident.version)}},
         }
         try:
-            self._client.transact_write_items(TransactItems=[{"Put": {"TableName": self._table, "Item": kept}}, {"Delete": gone}])
+            put: Any = {"TableName": self._table, "Item": kept, **not_newer()}
+            self._client.transact_write_items(TransactItems=[{"Put": put}, {"Delete": gone}])
         except ClientError as error:
             if not lost_the_race(error):
                 raise
@@ -143,15 +146,19 @@ class BoardStore:
     def note_majority(self, blind: bool, at: datetime) -> None:
         """Note whether most of the fleet fails at the network at once, which must be our own network."""
         note = key("monitor", MAJORITY)
-        if blind:
-            self._client.put_item(TableName=self._table, Item={**note, "since": {"S": at.isoformat()}})
-        else:
-            self._client.delete_item(TableName=self._table, Key=note)
+        with left_alone_if_newer():
+            if blind:
+                item = {**note, **shape(), "since": {"S": at.isoformat()}}
+                self._client.put_item(TableName=self._table, Item=item, **not_newer())
+            else:
+                self._client.delete_item(TableName=self._table, Key=note, **not_newer())
 
     def count_fleet(self, districts: int, hosts: int) -> None:
         """Note how large the fleet is."""
         document = json.dumps({"districts": districts, "hosts": hosts})
-        self._client.put_item(TableName=self._table, Item={**key("monitor", "fleet"), "fleet": {"S": document}})
+        item = {**key("monitor", "fleet"), **shape(), "fleet": {"S": document}}
+        with left_alone_if_newer():
+            self._client.put_item(TableName=self._table, Item=item, **not_newer())
 
     def problem(self, district: str) -> Problem | None:
         """What is wrong with one district, as it was last told."""
@@ -162,12 +169,12 @@ class BoardStore:
             return None
 
     def mute(self, mute: Mute) -> None:
-        """Silence a target until a time; what it was muted for before is replaced."""
+        """Silence a target until a time; what it was muted for before is replaced. Raises NewerItemError."""
         document = {"until": mute.until.isoformat(), "reason": mute.reason, "by": mute.by}
         self._put(key("mute", mute.target), mute=json.dumps(document), expires_at=mute.until)
 
     def mute_again(self, window: Window) -> None:
-        """Silence a target in a window that comes back; one of the same name is replaced."""
+        """Silence a target in a window that comes back; one of the same name is replaced. Raises NewerItemError."""
         document = {
             "target": window.target,
             "days": list(window.days),
@@ -179,21 +186,24 @@ class BoardStore:
         self._put(key("mute#window", window.name), window=json.dumps(document))
 
     def unmute(self, target: str) -> bool:
-        """End a target's mute. False: there was none."""
+        """End a target's mute. False: there was none. Raises NewerItemError."""
         return self._delete(key("mute", target))
 
     def remove_window(self, name: str) -> bool:
-        """Remove a window by its name. False: there was none."""
+        """Remove a window by its name. False: there was none. Raises NewerItemError."""
         return self._delete(key("mute#window", name))
 
     def _put(self, place: dict[str, Any], *, expires_at: datetime | None = None, **texts: str) -> None:
-        item = place | {"shape": {"N": str(SHAPE)}} | {name: {"S": text} for name, text in texts.items()}
+        item = {**place, **shape(), **{name: {"S": text} for name, text in texts.items()}}
         if expires_at is not None:
             item["expires_at"] = {"N": str(int(expires_at.timestamp()))}
-        self._client.put_item(TableName=self._table, Item=item)
+        with refused_if_newer():
+            self._client.put_item(TableName=self._table, Item=item, **not_newer())
 
     def _delete(self, place: dict[str, Any]) -> bool:
-        return "Attributes" in self._client.delete_item(TableName=self._table, Key=place, ReturnValues="ALL_OLD")
+        with refused_if_newer():
+            gone = self._client.delete_item(TableName=self._table, Key=place, ReturnValues="ALL_OLD", **not_newer())
+        return "Attributes" in gone
 
     def _query(self, pk: str) -> list[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(

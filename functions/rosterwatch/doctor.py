@@ -48,7 +48,7 @@ class Finding:
 
 def examine(stack: Stack, now: datetime) -> Iterator[Finding]:
     """Ask everything, in the order in which it would have to be mended. Nothing is changed."""
-    for ask in (_outputs, _clock, _schedule, _visits, _queues, _subscriptions, _alarms, _rights):
+    for ask in (_outputs, _clock, _schedule, _visits, _items, _queues, _subscriptions, _alarms, _rights):
         try:
             with spoken():
                 yield from ask(stack, now)
@@ -113,6 +113,16 @@ def _visits(stack: Stack, now: datetime) -> Iterator[Finding]:
     unseen = sorted(secrets - set(states))
     if unseen:
         yield Finding("new districts", Grade.WARNING, f"stored, and not visited yet: {_some(unseen)}; rosterwatch recheck NAME")
+
+
+def _items(stack: Stack, _now: datetime) -> Iterator[Finding]:
+    unread = [f"district {name}" for name, state in stack.states.each() if not isinstance(state, State)]
+    unread += stack.board.read().unread.names
+    if unread:
+        words = "of a newer release, or damaged, and left alone: deploy that release, and install it here"
+        yield Finding("items", Grade.BAD, f"{len(unread)} cannot be read: {_some(unread)}; {words}")
+    else:
+        yield Finding("items", Grade.GOOD, "all that is stored can be read")
 
 
 def _queues(stack: Stack, _now: datetime) -> Iterator[Finding]:

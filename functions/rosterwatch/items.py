@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from rosterwatch.causes import CAUSES
 from rosterwatch.incidents import Fleet, Incident, Kind, Notice, Problem
 from rosterwatch.mute import Mute, Window, parse_window
-from rosterwatch.table import SHAPE, key
+from rosterwatch.table import NEWER, is_newer, key, shape
 
 _TIMES: Final = ("opened_at", "announced_at", "notified_at", "resolved_at", "claimed_until", "held_until")
 _NUMBERS: Final = ("joined", "told_joined", "reminders", "notices", "version")
@@ -48,7 +48,7 @@ def read_window(item: Item) -> Window:
 
 def read_fleet(size: Item | None, sight: Item | None) -> Fleet:
     """The fleet's size, and since when our own network is down. Raises ItemError."""
-    return _read(lambda _: _fleet(size, sight), {})
+    return Fleet(*(_read(_size, size) if size else (0, 0)), _read(_blind_since, sight) if sight else None)
 
 
 def incident_item(incident: Incident) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def incident_item(incident: Incident) -> dict[str, Any]:
         document["pending"] = [{**asdict(notice), "at": notice.at.isoformat()} for notice in incident.pending]
     return {
         **key("incident", incident.key),
-        "shape": {"N": str(SHAPE)},
+        **shape(),
         "version": {"N": str(incident.version)},
         "incident": {"S": json.dumps(document)},
     }
@@ -67,8 +67,8 @@ def incident_item(incident: Incident) -> dict[str, Any]:
 
 def _read(reader: Callable[[Item], T], item: Item) -> T:
     try:
-        if int(item.get("shape", {}).get("N", "1")) > SHAPE:
-            raise ItemError("written by a newer release")
+        if is_newer(item):
+            raise ItemError(NEWER)
         return reader(item)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError, OverflowError):
         raise ItemError("damaged") from None
@@ -137,6 +137,10 @@ def _window(item: Item) -> Window:
     return parse_window(item["sk"]["S"], json.loads(item["window"]["S"]))
 
 
-def _fleet(size: Item | None, sight: Item | None) -> Fleet:
-    document = json.loads(size["fleet"]["S"]) if size else {"districts": 0, "hosts": 0}
-    return Fleet(int(document["districts"]), int(document["hosts"]), _time(sight["blind_since"]["S"]) if sight else None)
+def _size(item: Item) -> tuple[int, int]:
+    document = json.loads(item["fleet"]["S"])
+    return int(document["districts"]), int(document["hosts"])
+
+
+def _blind_since(item: Item) -> datetime:
+    return _time(item["blind_since"]["S"])

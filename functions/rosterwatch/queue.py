@@ -16,6 +16,8 @@ MOST_DELAY_SECONDS: Final = 900
 _BATCH_SIZE: Final = 10
 #: What a secret's name may hold (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html).
 _DISTRICT: Final = re.compile(r"[A-Za-z0-9/_+=.@-]{1,500}")
+#: The shape of a message, which goes without saying. One that says another waits with the dead letters for who can read it.
+SHAPE: Final = 1
 REASONS: Final = ("schedule", "secret_changed", "recheck", "second_look")
 
 
@@ -69,6 +71,8 @@ def from_message(body: str) -> Visit:
         raise MessageError("the message is not JSON") from None
     if not isinstance(document, dict) or not is_district(document.get("district")):
         raise MessageError("the message names no district")
+    if document.get("shape", SHAPE) != SHAPE:
+        raise MessageError("a newer release has written the message")
     reason = document.get("reason")
     return Visit(document["district"], reason if reason in REASONS else "recheck")
 

@@ -16,6 +16,7 @@ from rosterwatch.observation import Observation
 from rosterwatch.providers import PROVIDERS
 from rosterwatch.secrets import SecretValue
 from rosterwatch.stack_option import district_argument, with_stack
+from rosterwatch.table import NEWER
 from rosterwatch.terminal import (
     EXIT_BROKEN,
     EXIT_HEALTHY,
@@ -223,6 +224,8 @@ def remove(stack: Stack, district: str, delete_secret: bool, recovery_days: int,
     name = stack.secrets.name_of(district)
     if state is None and exists is not True:
         raise EndError(f"There is no district {district}: it has neither a state nor a secret {name}.", EXIT_USAGE)
+    if isinstance(state, Exception) and str(state).startswith(NEWER):
+        raise EndError(f"Nothing is removed: the stored state of {district} is {state}. Install that release here.")
     if exists and not delete_secret:
         raise EndError(f"{district} is watched as long as there is its secret {name}: delete it with --delete-secret.", EXIT_USAGE)
     too = f" and delete its secret (restorable for {recovery_days} days)" if exists else ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from rosterwatch.table import key
+from rosterwatch.races import left_alone_if_newer
+from rosterwatch.table import NOT_NEWER, is_newer, key, not_newer, shape
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,17 +31,20 @@ class Sight:
             ExpressionAttributeValues={":pk": {"S": "monitor"}},
             ConsistentRead=True,
         )
-        return frozenset(item["sk"]["S"] for item in answer["Items"]) & {SIGHT, MAJORITY}
+        return frozenset(item["sk"]["S"] for item in answer["Items"] if not is_newer(item)) & {SIGHT, MAJORITY}
 
     def lost(self, at: datetime) -> None:
         """Note that nothing can be reached; the first to say so gives the time."""
-        self._client.update_item(
-            TableName=self._table,
-            Key=key("monitor", SIGHT),
-            UpdateExpression="SET blind_since = if_not_exists(blind_since, :at)",
-            ExpressionAttributeValues={":at": {"S": at.isoformat()}},
-        )
+        with left_alone_if_newer():
+            self._client.update_item(
+                TableName=self._table,
+                Key=key("monitor", SIGHT),
+                UpdateExpression="SET blind_since = if_not_exists(blind_since, :at), shape = :shape",
+                ConditionExpression=NOT_NEWER,
+                ExpressionAttributeValues={":at": {"S": at.isoformat()}, ":shape": shape()["shape"]},
+            )
 
     def regained(self) -> None:
         """Note that something was reached."""
-        self._client.delete_item(TableName=self._table, Key=key("monitor", SIGHT))
+        with left_alone_if_newer():
+            self._client.delete_item(TableName=self._table, Key=key("monitor", SIGHT), **not_newer())

@@ -19,6 +19,7 @@ from botocore.config import Config
 from rosterwatch.board import BoardStore
 from rosterwatch.district import SecretFault, SecretTrouble
 from rosterwatch.health import State
+from rosterwatch.races import NewerItemError
 from rosterwatch.secrets import SecretStore, SecretValue, read_key
 from rosterwatch.state import StateError, StateStore
 
@@ -149,6 +150,10 @@ def spoken() -> Iterator[None]:
         yield
     except (exceptions.BotoCoreError, exceptions.ClientError) as error:
         raise StackError(sentence(error)) from None
+    except NewerItemError:
+        raise StackError(
+            "Nothing was changed: a newer release of Rosterwatch has written what is stored. Install that release here."
+        ) from None
 
 
 def sentence(error: Exception) -> str:

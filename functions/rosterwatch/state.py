@@ -17,18 +17,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from rosterwatch.causes import CAUSES
 from rosterwatch.diagnosis import Status
 from rosterwatch.health import Change, State, Transition
 from rosterwatch.observation import Term
+from rosterwatch.races import lost_the_race, refused_if_newer
 from rosterwatch.record import to_record
-from rosterwatch.table import SHAPE as PROBLEM_SHAPE
-from rosterwatch.table import key, lost_the_race
+from rosterwatch.table import NEWER, NOT_NEWER, is_newer, key, not_newer, shape
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: The shape of a state item. A reader leaves an item of a higher shape alone.
-SHAPE: Final = 1
 KEPT_DAYS: Final = 400
 _STATES: Final = "district"
 _BATCH_SIZE: Final = 100
@@ -112,15 +111,16 @@ class StateStore:
             ScanIndexForward=False,
             Limit=most,
         )
-        return [json.loads(item["record"]["S"]) for item in answer["Items"]]
+        return [record for item in answer["Items"] if (record := _record(item)) is not None]
 
     def remove(self, district: str) -> bool:
-        """Forget a district: its state, its problem and its changes. False: there was none."""
+        """Forget a district: its state, its problem and its changes. False: there was none. Raises NewerItemError."""
         keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self._items(f"transition#{district}")]
-        keys = [key("problem", district), key(_STATES, district), *keys]
+        keys = [key(_STATES, district), key("problem", district), *keys]
         found = False
         for each in keys:
-            gone = self._client.delete_item(TableName=self._table, Key=each, ReturnValues="ALL_OLD")
+            with refused_if_newer():
+                gone = self._client.delete_item(TableName=self._table, Key=each, ReturnValues="ALL_OLD", **not_newer())
             found = found or "Attributes" in gone
         return found
 
@@ -150,22 +150,23 @@ def problem_action(table: str, state: State, transition: Transition) -> dict[str
         "opening": transition.incident,
         "record": to_record(transition),
     }
-    place, shape, number = key("problem", state.district), {"N": str(PROBLEM_SHAPE)}, {"N": str(transition.number)}
+    place, number = key("problem", state.district), {"N": str(transition.number)}
     if not recovered:
-        item = {**place, "shape": shape, "number": number, "problem": {"S": json.dumps(document)}}
-        return {"Put": {"TableName": table, "Item": item}}
+        item = {**place, **shape(), "number": number, "problem": {"S": json.dumps(document)}}
+        return {"Put": {"TableName": table, "Item": item, **not_newer()}}
     return {
         "Update": {
             "TableName": table,
             "Key": place,
             "UpdateExpression": "SET problem = if_not_exists(problem, :problem), recovered_at = :at, "
             "#number = :number, shape = :shape",
+            "ConditionExpression": NOT_NEWER,
             "ExpressionAttributeNames": {"#number": "number"},
             "ExpressionAttributeValues": {
                 ":problem": {"S": json.dumps(document)},
                 ":at": {"S": transition.at.isoformat()},
                 ":number": number,
-                ":shape": shape,
+                ":shape": shape()["shape"],
             },
         }
     }
@@ -179,6 +180,7 @@ def _transition_item(transition: Transition) -> dict[str, Any]:
     expires = transition.at + timedelta(days=KEPT_DAYS)
     return {
         **_transition_key(transition.district, transition.number),
+        **shape(),
         "record": {"S": json.dumps(to_record(transition))},
         "expires_at": {"N": str(int(expires.timestamp()))},
     }
@@ -191,7 +193,7 @@ def _item(state: State) -> dict[str, Any]:
         document["terms"] = [(term.start.isoformat(), term.end.isoformat()) for term in state.terms]
     item: dict[str, Any] = {
         **key(_STATES, state.district),
-        "shape": {"N": str(SHAPE)},
+        **shape(),
         "version": {"N": str(state.version)},
         "status": {"S": state.status.value},
         "state": {"S": json.dumps(document, separators=(",", ":"))},
@@ -203,15 +205,26 @@ def _item(state: State) -> dict[str, Any]:
 def _state(item: dict[str, Any]) -> State | StateError:
     """One district's damaged item must not cost the others of the batch their visit."""
     try:
-        if int(item["shape"]["N"]) > SHAPE:
-            return StateError("written by a newer release")
+        if is_newer(item):
+            return StateError(NEWER)
         known = {f.name for f in fields(State)}
         document = {name: value for name, value in json.loads(item["state"]["S"]).items() if name in known}
         document |= {name: datetime.fromisoformat(document[name]) for name in _TIMES if name in document}
         document |= {name: tuple(document[name]) for name in _LISTS if name in document}
         document["status"] = Status(document["status"])
+        if document.get("cause") not in {*CAUSES, None}:
+            return StateError(f"{NEWER}, which knows more causes")
         terms = document.get("terms", ())
         document["terms"] = tuple(Term(date.fromisoformat(start), date.fromisoformat(end)) for start, end in terms)
         return State(**document)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         return StateError("damaged")
+
+
+def _record(item: dict[str, Any]) -> dict[str, Any] | None:
+    """What a transition tells; ``None`` where that cannot be read."""
+    try:
+        record: Any = None if is_newer(item) else json.loads(item["record"]["S"])
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None

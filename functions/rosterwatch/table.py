@@ -1,14 +1,16 @@
-"""Amazon DynamoDB: what all items have in common, whoever writes them: their keys, their shape, and losing a race."""
+"""Pure: what all items of the table have in common, whoever writes them: their keys and their shape."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
-
-#: The shape of problems, incidents, mutes and windows. A reader leaves an item of a higher shape alone.
+#: The shape of everything that is written, in the attribute ``shape``; without one it is the first. It counts up when an earlier
+#: release would misread what is written; what is only added does not count. A reader leaves an item of a higher shape alone.
 SHAPE: Final = 1
+#: The condition of a write that does not name the version it has read: what a newer release has written stays as it is.
+NOT_NEWER: Final = "(attribute_not_exists(shape) OR shape <= :shape)"
+NEWER: Final = "written by a newer release"
 
 
 def key(pk: str, sk: str) -> dict[str, Any]:
@@ -16,12 +18,19 @@ def key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
-def lost_the_race(error: ClientError) -> bool:
-    """Whether a conditional write failed because somebody else has written in between."""
-    code = error.response.get("Error", {}).get("Code")
-    if code in ("ConditionalCheckFailedException", "TransactionConflictException"):
+def shape() -> dict[str, Any]:
+    """The attribute that marks an item."""
+    return {"shape": {"N": str(SHAPE)}}
+
+
+def is_newer(item: Mapping[str, Any]) -> bool:
+    """Whether an item is of a shape that this release does not know."""
+    try:
+        return int(item.get("shape", {}).get("N", "1")) > SHAPE
+    except ValueError:
         return True
-    reasons: Any = error.response.get("CancellationReasons", [])
-    return code == "TransactionCanceledException" and any(
-        reason.get("Code") in ("ConditionalCheckFailed", "TransactionConflict") for reason in reasons
-    )
+
+
+def not_newer() -> dict[str, Any]:
+    """What ``NOT_NEWER`` needs in a request that has no other condition."""
+    return {"ConditionExpression": NOT_NEWER, "ExpressionAttributeValues": {":shape": shape()["shape"]}}

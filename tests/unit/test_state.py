@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rosterwatch.board import BoardStore
+from rosterwatch.causes import CAUSES
 from rosterwatch.diagnosis import Status
 from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Problem
 from rosterwatch.observation import Term
 from rosterwatch.record import to_record
-from rosterwatch.state import KEPT_DAYS, SHAPE, StateError, StateStore, _item, _state, problem_action
+from rosterwatch.state import KEPT_DAYS, StateError, StateStore, _item, _state, problem_action
+from rosterwatch.table import SHAPE
 from tests.table import TABLE, Table
 from tests.unit.observations import AT, HEALTHY, diagnosis_of
 
@@ -61,7 +63,7 @@ states = st.builds(
     State,
     district=st.text(min_size=1),
     status=st.sampled_from(Status),
-    cause=maybe_text,
+    cause=st.none() | st.sampled_from(sorted(CAUSES)),
     since=moments,
     visited_at=moments,
     opened_at=maybe_moment,
@@ -131,9 +133,13 @@ def test_a_state_of_a_newer_shape_is_left_alone_and_its_unknown_fields_do_no_har
     assert _state({**item, "state": {"S": json.dumps(document)}}) == opened()[0]
     newer = _state({**item, "shape": {"N": str(SHAPE + 1)}, "state": {"S": "{}"}})
     assert str(newer) == "written by a newer release"
+    document["cause"] = "of another world"
+    assert str(_state({**item, "state": {"S": json.dumps(document)}})) == "written by a newer release, which knows more causes"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"district": "x", "status": "fine"}', '{"status": "healthy", "since": 7}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "[" * 100_000, '{"district": "x", "status": "fine"}', '{"status": "healthy", "since": 7}']
+)
 def test_a_damaged_state_is_told_from_a_newer_one_and_raises_nothing(text: str) -> None:
     assert str(_state({**_item(opened()[0]), "state": {"S": text}})) == "damaged"
     assert str(_state({"sk": {"S": "springfield"}})) == "damaged"
@@ -184,6 +190,7 @@ def test_a_transition_is_stored_with_its_state_or_not_at_all(store: StateStore, 
     told = {
         "pk": {"S": "transition#springfield"},
         "sk": {"S": "0000000001"},
+        "shape": {"N": str(SHAPE)},
         "record": {"S": json.dumps(to_record(transition))},
         "expires_at": {"N": str(int(expires.timestamp()))},
     }
