@@ -58,7 +58,7 @@ FULL: Final = Plan(
     batch_sizes=(10, 20, 40),
     at_once=100,
     fleets=(10, 1000),
-    breaks=3,
+    breaks=2,
 )
 QUICK: Final = Plan(
     repetitions=1,
