@@ -26,7 +26,7 @@ WINDOW: Final = 12
 _GRAM: Final = 8
 _STRIDE: Final = WINDOW - _GRAM + 1
 _MOST_LAYERS: Final = 5
-_HASHES: Final = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "sha3_256")
+_HASHES: Final = ("md5", "sha1", "sha256", "sha512")
 _SEPARATORS: Final = re.compile(r"[^0-9a-z]+")
 _ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrtbf])|(.))", re.DOTALL)
 
@@ -40,14 +40,15 @@ class Leak:
 
 
 class Canaries:
-    """The planted values."""
+    """The planted values, and those of ``others``, which need not be prepared for the search again."""
 
-    def __init__(self) -> None:
+    def __init__(self, *others: Canaries) -> None:
+        self._others = others
         self._needles: list[tuple[Leak, str]] = []
         self._grams: dict[str, list[tuple[int, int]]] = {}
         self._short: list[tuple[Leak, str]] = []
         self._patterns: list[tuple[Leak, re.Pattern[str]]] = []
-        self.names: set[str] = set()
+        self.names: set[str] = set().union(*(other.names for other in others))
 
     def plant(self, name: str, value: str) -> None:
         """Look for a value in every form. One that is too short to be searched for in part is searched for as it is, too."""
@@ -69,13 +70,13 @@ class Canaries:
         """Every planted value in it."""
         raw = text.decode("latin-1") if isinstance(text, bytes) else text
         raw = raw.replace("\0", "")  # UTF-16 is ASCII with NULs between
-        found: set[Leak] = set()
-        for view in dict.fromkeys((raw, _decoded(raw))):
-            lowered = view.lower()
-            found |= {leak for leak, value in self._short if value in lowered}
-            found |= {leak for leak, pattern in self._patterns if pattern.search(view)}
-            found |= self._in_part(_squeezed(view))
-        return found
+        views = [(view, view.lower(), _squeezed(view)) for view in dict.fromkeys((raw, _decoded(raw)))]
+        return set().union(*(one._found(*view) for view in views for one in (self, *self._others)))
+
+    def _found(self, view: str, lowered: str, squeezed: str) -> set[Leak]:
+        found = {leak for leak, value in self._short if value in lowered}
+        found |= {leak for leak, pattern in self._patterns if pattern.search(view)}
+        return found | self._in_part(squeezed)
 
     def _add(self, leak: Leak, needle: str) -> None:
         number = len(self._needles)

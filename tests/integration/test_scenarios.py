@@ -1,7 +1,6 @@
 """Every scenario of `tests/scenarios` over real sockets and real TLS, through the code that the Lambda runs."""
 
 import asyncio
-import base64
 import errno
 import json
 import socket
@@ -30,9 +29,11 @@ from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.probe import probe
 from rosterwatch.providers import PROVIDERS
 from rosterwatch.record import to_record
-from rosterwatch.report import to_json
+from tests.integration.outputs import LOG, OF_A_PROBLEM, OF_A_VISIT, Lines, canaries_of, collect, everything_logged
+from tests.leaks import Haul
+from tests.proof import Part, Proof
 from tests.scenarios.scenario import Expected, Scenario, Visit, scenarios
-from tests.sis import PLANTED, PRODUCTS, Aeries, District, Fault, SimulatedSis
+from tests.sis import PRODUCTS, Aeries, District, Fault, SimulatedSis
 from tests.sis.school_year import CALENDARS, Calendar
 
 pytestmark = pytest.mark.integration
@@ -94,15 +95,24 @@ def names() -> Iterator[str]:
     return (f"d{number}" for number in count(1))
 
 
+@pytest.mark.claim(
+    "Whatever a server does, no secret, token, cookie or record of it is in anything that its visit shows, logs, stores or sends",
+    part=Part.LEAKS,
+    how="every scenario, with and without a healthy past, over TLS and with every logger at DEBUG; searched: reprs, pickles, the "
+    "report, the screen, table items, the four dialects, the dashboard and its popup, the log",
+)
 @pytest.mark.parametrize(("scenario", "past", "expected"), CASES)
-def test_the_cause_is_named(sis: SimulatedSis, names: Iterator[str], scenario: Scenario, past: bool, expected: Expected) -> None:
+def test_the_cause_is_named(
+    sis: SimulatedSis, names: Iterator[str], scenario: Scenario, past: bool, expected: Expected, proof: Proof
+) -> None:
     district = settle(sis, next(names), scenario)
     try:
         learnt = remember(sis, district, scenario) if past else None
         stored = district.credentials
         happen(district, scenario)
         sis.ledger.reset()
-        outcome = look(sis, secret_text(district, scenario.secret, stored), scenario.visit, learnt)
+        with everything_logged() as log:
+            outcome = look(sis, secret_text(district, scenario.secret, stored), scenario.visit, learnt)
     finally:
         district.heal()
     alert = tell(outcome)
@@ -112,7 +122,10 @@ def test_the_cause_is_named(sis: SimulatedSis, names: Iterator[str], scenario: S
     if expected.data is not None:
         assert len(sis.ledger.requests(phase="data")) == expected.data
     assert_well_behaved(sis, scenario, expected)
-    assert_nothing_leaks(sis, district, outcome, alert)
+    # A past changes what is said of the same answers: what is said without one is enough for every day.
+    if proof.full or not past or scenario.past == "healthy":
+        assert_nothing_leaks(sis, district, outcome, log)
+        proof.tried()
 
 
 # --- the story -------------------------------------------------------------------------------------------------------
@@ -280,21 +293,28 @@ def tell(outcome: Outcome) -> Told | None:
     """The alert, after as many visits as the cause's patience asks for."""
     if outcome.diagnosis.primary is None:
         return None
-    now = datetime.now(UTC)
-    state: State | None = None
-    transition: Transition | None = None
-    for look in range(outcome.diagnosis.primary.cause.patience):
-        assert transition is None
-        state, transition = advance(state, "springfield", outcome.diagnosis, Lesson(), now + look * timedelta(minutes=15))
-    assert transition is not None
+    state, transition = lasting(outcome)
     assert transition.change is Change.OPENED
-    record = to_record(transition)
+    record, now = to_record(transition), state.since
     cause = outcome.diagnosis.primary.cause.name
     problem = Problem("springfield", "localhost", cause, now, transition.number, transition.number, record)
     (incident,) = reconcile([problem], [], Fleet(100, 50), lambda _: False, now).incidents
     (notice,) = incident.pending
     links = Links("us-west-2", "rosterwatch-dispatch", "rosterwatch/", "Rosterwatch")
     return Told(record, {dialect: render(dialect, incident, notice, links) for dialect in DIALECTS})
+
+
+def lasting(outcome: Outcome) -> tuple[State, Transition]:
+    """The state and its transition, after as many visits as it takes to say so."""
+    state: State | None = None
+    transition: Transition | None = None
+    now, first = datetime.now(UTC), outcome.diagnosis.primary
+    for number in range(first.cause.patience if first else 1):
+        assert transition is None
+        state, transition = advance(state, "springfield", outcome.diagnosis, Lesson(), now + number * timedelta(minutes=15))
+    assert state is not None
+    assert transition is not None
+    return state, transition
 
 
 # --- what must hold --------------------------------------------------------------------------------------------------
@@ -331,19 +351,14 @@ def assert_well_behaved(sis: SimulatedSis, scenario: Scenario, expected: Expecte
         assert sis.ledger.strayed(sis.owners) == []
 
 
-def assert_nothing_leaks(sis: SimulatedSis, district: District, outcome: Outcome, alert: Told | None) -> None:
-    outputs = [repr(outcome.seen), repr(outcome.diagnosis), json.dumps(to_json(outcome.seen, outcome.diagnosis))]
-    if alert:
-        outputs += [json.dumps(alert.record), *(f"{one.subject}{one.body}{one.attributes}" for one in alert.messages.values())]
-    outputs += [finding.headline + "\n".join(finding.next_steps) for finding in outcome.diagnosis.findings]
-    everything = "\n".join(outputs)
-    planted = list(PLANTED)
-    planted += [value for values in sis.ledger.watched.values() for value in values]
-    for record in district.records:
-        pair = f"{record.consumer_id}:{record.consumer_secret}"
-        planted += [record.consumer_id, base64.b64encode(pair.encode()).decode()]
-    for value in planted:
-        assert value not in everything
+def assert_nothing_leaks(sis: SimulatedSis, district: District, outcome: Outcome, log: Lines) -> None:
+    state, transition = lasting(outcome)
+    haul = Haul()
+    collect(haul, outcome.seen, outcome.diagnosis, state, transition)
+    haul.put(LOG, *log.lines)
+    assert haul.leaks(canaries_of(sis, district)) == {}
+    places = OF_A_PROBLEM if outcome.diagnosis.primary else OF_A_VISIT
+    assert haul.empty((*places, LOG) if isinstance(outcome.seen, Observation) else places) == []
 
 
 # --- the cover -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """A simulated student information system: real sockets, real TLS, and a switch for every way it can fail."""
 
-from tests.sis import answers, bends, wire  # each enters its kinds of fault
+from tests.sis import answers, bends, echoes, wire  # each enters its kinds of fault
 from tests.sis.aeries import Aeries
 from tests.sis.district import District
 from tests.sis.faults import KINDS, Fault
@@ -9,5 +9,5 @@ from tests.sis.school import PLANTED
 from tests.sis.server import SimulatedSis
 
 __all__ = [
-    "KINDS", "PLANTED", "PRODUCTS", "Aeries", "District", "Fault", "Product", "SimulatedSis", "answers", "bends", "wire",
+    "KINDS", "PLANTED", "PRODUCTS", "Aeries", "District", "Fault", "Product", "SimulatedSis", "answers", "bends", "echoes", "wire",
 ]  # fmt: skip
