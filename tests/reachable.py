@@ -17,7 +17,7 @@ def told_by(thing: Any) -> Iterator[str]:
     Whatever a dataclass hides from its `repr` it has to hold somewhere: plain values in such fields are left out, and objects
     in them are asked themselves.
     """
-    yield from _told(thing, set())
+    yield from dict.fromkeys(_told(thing, set()))
 
 
 def _told(thing: Any, seen: set[int]) -> Iterator[str]:

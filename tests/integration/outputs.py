@@ -95,15 +95,15 @@ class Lines(logging.Handler):
 
 @contextmanager
 def everything_logged(loggers: Sequence[str] = TALKATIVE) -> Iterator[Lines]:
-    """Every logger at DEBUG, all of it kept."""
-    handler, before = Lines(), {name: logging.getLogger(name).level for name in loggers}
+    """Every logger at DEBUG, all of it kept, and written nowhere else."""
+    root, handler, before = logging.getLogger(), Lines(), {name: logging.getLogger(name).level for name in loggers}
     for name in loggers:
         logging.getLogger(name).setLevel(logging.DEBUG)
-    logging.getLogger().addHandler(handler)
+    root.handlers, others = [handler], root.handlers
     try:
         yield handler
     finally:
-        logging.getLogger().removeHandler(handler)
+        root.handlers = others
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
 
