@@ -145,8 +145,9 @@ class _Desk:
         return Kind.REMINDED if every is not None and since_told >= every else None
 
     def _has_changed(self, incident: Incident) -> bool:
-        news = incident.group.startswith("district/") and not set(_about(incident)) <= set(incident.told_about)
-        return news or incident.cause != incident.told_cause
+        # Without words nobody knows what an earlier release has told: that is no news.
+        news = bool(incident.told_about) and not set(_about(incident)) <= set(incident.told_about)
+        return (news and incident.group.startswith("district/")) or incident.cause != incident.told_cause
 
     def _is_urgent(self, incident: Incident) -> bool:
         """One district's news are told at once; those of many wait for their turn, unless they are worse."""
