@@ -46,7 +46,7 @@ class Canaries:
         self._others = others
         self._needles: list[tuple[Leak, str]] = []
         self._grams: dict[str, list[tuple[int, int]]] = {}
-        self._short: list[tuple[Leak, str]] = []
+        self._short: list[tuple[Leak, str, str]] = []
         self._patterns: list[tuple[Leak, re.Pattern[str]]] = []
         self.names: set[str] = set().union(*(other.names for other in others))
 
@@ -59,7 +59,9 @@ class Canaries:
             if len(needle) >= WINDOW:
                 self._add(Leak(name, form), needle)
         if len(_squeezed(value)) < WINDOW:
-            self._short.append((Leak(name, "plain"), value.lower()))
+            for form, text in (("plain", value.lower()), ("backwards", value.lower()[::-1])):
+                # Without its separators it is found when it is split, and by chance if it is shorter than this.
+                self._short.append((Leak(name, form), text, short if len(short := _squeezed(text)) > _GRAM else text))
 
     def mark(self, name: str, pattern: str) -> None:
         """Look for what matches, as it is: for values that are too short to be told from chance without their surroundings."""
@@ -74,7 +76,7 @@ class Canaries:
         return set().union(*(one._found(*view) for view in views for one in (self, *self._others)))
 
     def _found(self, view: str, lowered: str, squeezed: str) -> set[Leak]:
-        found = {leak for leak, value in self._short if value in lowered}
+        found = {leak for leak, value, short in self._short if value in lowered or short in squeezed}
         found |= {leak for leak, pattern in self._patterns if pattern.search(view)}
         return found | self._in_part(squeezed)
 

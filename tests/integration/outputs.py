@@ -17,7 +17,7 @@ from rosterwatch import matrix, popup, widget
 from rosterwatch.alerts import render
 from rosterwatch.diagnosis import Diagnosis
 from rosterwatch.district import SecretFault
-from rosterwatch.health import State, Transition
+from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Fleet, Problem
 from rosterwatch.items import incident_item
 from rosterwatch.links import DIALECTS, Links
@@ -106,6 +106,19 @@ def everything_logged(loggers: Sequence[str] = TALKATIVE) -> Iterator[Lines]:
         root.handlers = others
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
+
+
+def lasting(diagnosis: Diagnosis, lesson: Lesson = Lesson()) -> tuple[State, Transition]:  # noqa: B008 - never changed
+    """The state and its transition, after as many visits as it takes to say so."""
+    state: State | None = None
+    transition: Transition | None = None
+    now, first = datetime.now(UTC), diagnosis.primary
+    for number in range(first.cause.patience if first else 1):
+        assert transition is None
+        state, transition = advance(state, "springfield", diagnosis, lesson, now + number * timedelta(minutes=15))
+    assert state is not None
+    assert transition is not None
+    return state, transition
 
 
 def collect(haul: Haul, seen: Observation | SecretFault, diagnosis: Diagnosis, state: State, transition: Transition | None) -> None:

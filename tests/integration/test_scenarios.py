@@ -20,7 +20,7 @@ from rosterwatch.diagnosis import SLOW_SECONDS, Diagnosis, Known, Status, diagno
 from rosterwatch.district import District as Watched
 from rosterwatch.district import SecretFault, looks_like_certificate, parse_secret
 from rosterwatch.fingerprint import fingerprint, same_pair
-from rosterwatch.health import Change, Lesson, State, Transition, advance
+from rosterwatch.health import Change, Lesson, State, advance
 from rosterwatch.incidents import Fleet, Problem
 from rosterwatch.links import DIALECTS, Links
 from rosterwatch.network import Resolver
@@ -29,7 +29,7 @@ from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.probe import probe
 from rosterwatch.providers import PROVIDERS
 from rosterwatch.record import to_record
-from tests.integration.outputs import LOG, OF_A_PROBLEM, OF_A_VISIT, Lines, canaries_of, collect, everything_logged
+from tests.integration.outputs import LOG, OF_A_PROBLEM, OF_A_VISIT, Lines, canaries_of, collect, everything_logged, lasting
 from tests.leaks import Haul
 from tests.proof import Part, Proof
 from tests.scenarios.scenario import Expected, Scenario, Visit, scenarios
@@ -293,7 +293,7 @@ def tell(outcome: Outcome) -> Told | None:
     """The alert, after as many visits as the cause's patience asks for."""
     if outcome.diagnosis.primary is None:
         return None
-    state, transition = lasting(outcome)
+    state, transition = lasting(outcome.diagnosis)
     assert transition.change is Change.OPENED
     record, now = to_record(transition), state.since
     cause = outcome.diagnosis.primary.cause.name
@@ -302,19 +302,6 @@ def tell(outcome: Outcome) -> Told | None:
     (notice,) = incident.pending
     links = Links("us-west-2", "rosterwatch-dispatch", "rosterwatch/", "Rosterwatch")
     return Told(record, {dialect: render(dialect, incident, notice, links) for dialect in DIALECTS})
-
-
-def lasting(outcome: Outcome) -> tuple[State, Transition]:
-    """The state and its transition, after as many visits as it takes to say so."""
-    state: State | None = None
-    transition: Transition | None = None
-    now, first = datetime.now(UTC), outcome.diagnosis.primary
-    for number in range(first.cause.patience if first else 1):
-        assert transition is None
-        state, transition = advance(state, "springfield", outcome.diagnosis, Lesson(), now + number * timedelta(minutes=15))
-    assert state is not None
-    assert transition is not None
-    return state, transition
 
 
 # --- what must hold --------------------------------------------------------------------------------------------------
@@ -352,7 +339,7 @@ def assert_well_behaved(sis: SimulatedSis, scenario: Scenario, expected: Expecte
 
 
 def assert_nothing_leaks(sis: SimulatedSis, district: District, outcome: Outcome, log: Lines) -> None:
-    state, transition = lasting(outcome)
+    state, transition = lasting(outcome.diagnosis)
     haul = Haul()
     collect(haul, outcome.seen, outcome.diagnosis, state, transition)
     haul.put(LOG, *log.lines)

@@ -118,9 +118,16 @@ def test_the_value_itself_is_never_told() -> None:
 
 def test_a_short_value_is_found_as_it_is_and_encoded() -> None:
     planted = canaries("Zzyzxroster")
-    for text in ("ZZYZXROSTER Wells", "%5azyzxroster", base64.b64encode(b"a Zzyzxroster").decode(), b"Zzyzxroster".hex()):
+    for text in (
+        "ZZYZXROSTER Wells",
+        "Zzyzx\nroster",
+        "%5azyzxroster",
+        base64.b64encode(b"a Zzyzxroster").decode(),
+        b"Zzyzxroster".hex(),
+    ):
         assert planted.found_in(text), text
-    assert not planted.found_in("Zzyzx roster")
+    assert not planted.found_in("Zzyzxroste")
+    assert not canaries("555-0142").found_in("555 0142")
 
 
 def test_a_mark_is_found_by_its_pattern_below_escapes_too() -> None:
