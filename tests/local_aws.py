@@ -163,13 +163,13 @@ class LocalAws:
         client: SQSClient = self.client("sqs")
         return client
 
-    def build(self) -> Path:
-        """`sam build` of this working tree for this machine's own Python. Returns the built template."""
+    def build(self, tree: Path = REPOSITORY, name: str = "build") -> Path:
+        """`sam build` of a working tree for this machine's own Python, under a name. Returns the built template."""
         source = self.workspace / "source"
         shutil.rmtree(source, ignore_errors=True)
-        shutil.copytree(REPOSITORY / "functions", source / "functions", ignore=shutil.ignore_patterns("__pycache__"))
-        (source / "template.yaml").write_text(_for_the_emulator((REPOSITORY / "template.yaml").read_text()))
-        built = self.workspace / "build"
+        shutil.copytree(tree / "functions", source / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+        (source / "template.yaml").write_text(_for_the_emulator((tree / "template.yaml").read_text()))
+        built = self.workspace / name
         # The functions run on the emulator's interpreter, so the wheels have to be that one's.
         target = {"LAMBDA_TARGET": "host", "PYTHON": str(ENVIRONMENTS / "ministack" / "bin" / "python")}
         self._sam(source, "build", "--build-dir", str(built), extra=target)
