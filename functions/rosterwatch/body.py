@@ -68,8 +68,9 @@ _PAGE_WORDS: Final = (
 _LOGIN_TITLE: Final = r"\b(?:sign|log)[ -]?[io]n\b|single sign-on"
 _PAGE_CHARACTERS: Final = 20_000
 _SHORT_PAGE_CHARACTERS: Final = 400
+# What was read is never given back (the possessive ``*+``): a stranger's thousand comments would else be tried in every grouping.
 _LOOKS_LIKE_HTML: Final = re.compile(
-    r"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|title|h1|form|meta|script)\b", re.IGNORECASE | re.DOTALL
+    r"\s*+(?:<!--.*?-->\s*+)*+<(?:!doctype html|html|head|body|title|h1|form|meta|script)\b", re.IGNORECASE | re.DOTALL
 )
 
 

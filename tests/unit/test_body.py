@@ -115,6 +115,13 @@ def test_pages_are_told_apart_by_a_few_telling_words(text: str, page: Page) -> N
     assert read(text, "text/html").page is page
 
 
+def test_a_page_of_nothing_but_comments_is_read_once_and_not_in_every_grouping() -> None:
+    # With a pattern that goes back, forty of them take longer than anybody waits.
+    assert read("<!-- -->" * 100_000 + "x", None).kind is BodyKind.TEXT
+    assert read("<!-- -->" * 100_000 + "<html>", None).kind is BodyKind.HTML
+    assert read("<!-- " * 200_000, None).kind is BodyKind.TEXT
+
+
 LONG = "<p>" + "The board meets on Tuesday. " * 30 + "</p>"
 
 
