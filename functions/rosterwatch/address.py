@@ -16,8 +16,9 @@ _DATA_ROOT = re.compile(r".*?/v\d+p\d+(?=/|$)", re.IGNORECASE)
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _NUMBERS = re.compile(r"[0-9.]+")
-# What may be a token, a key or a session: no word, and longer than the numbers in the names of hosts and pages.
-_VALUE = re.compile(r"(?=[A-Za-z]*[0-9])[0-9A-Za-z]{16,}")
+# What may be a token, a key or a session: no word, and longer than the numbers in the names of hosts and pages. Each run is looked
+# at from its beginning only, so that a long one does not take the square of its length.
+_VALUE = re.compile(r"(?<![0-9A-Za-z])(?=[A-Za-z]*+[0-9])[0-9A-Za-z]{16}")
 _SECRET_NAMES = re.compile(r"(?:secret|password|client_id|assertion|token)=", re.IGNORECASE)
 
 
@@ -75,6 +76,11 @@ def without_query(url: str) -> str:
 def looks_like_a_value(text: str) -> bool:
     """Whether there is a run of letters and digits in it that must not be shown: it may be a token, a key or a session."""
     return _VALUE.search(text) is not None
+
+
+def without_values(text: str) -> str:
+    """The text with such runs left out."""
+    return _VALUE.sub("(not shown)", text)
 
 
 def _shown(part: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rosterwatch.address import is_loopback, normalise
+from rosterwatch.address import is_loopback, looks_like_a_value, normalise
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,22 @@ def test_a_session_in_the_path_of_a_pasted_page_is_dropped_without_being_shown()
         assert base.url == "https://sis.example.org/aeries"
         assert base.changes
         assert not any(value in repr(base) for value in ("lit3py55", "1A530637", "0a0a"))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("a" * 1_000_000, False),
+        ("a" * 999_999 + "7", True),
+        ("-".join(["a1b2c3d4"] * 100), False),
+        ("abcdefghijklmno7", True),
+        ("abcdefghijklmn7", False),
+        ("x.7" + "a" * 15, True),
+    ],
+    ids=["a long word", "a long word and a digit", "short runs", "16 characters", "15 characters", "a digit first"],
+)
+def test_what_looks_like_a_key_is_found_without_taking_the_square_of_its_length(text: str, is_one: bool) -> None:
+    assert looks_like_a_value(text) is is_one
 
 
 def test_host_and_port_are_those_that_are_connected_to() -> None:
