@@ -218,14 +218,23 @@ class Client:
             self._http.cookies.clear()
 
     def _note_certificate(self, response: httpx.Response) -> None:
-        if response.url.host in self.tls_expires:  # one reading a host: it costs as much as reading an answer
+        # As it was asked for: httpx's own ``host`` is in another alphabet where that can be told, and raises where it cannot.
+        host = response.url.raw_host.decode("ascii")
+        if host in self.tls_expires:  # one reading a host: it costs as much as reading an answer
             return
         stream = response.extensions.get("network_stream")
         ssl_object = stream.get_extra_info("ssl_object") if stream else None
-        certificate = ssl_object.getpeercert() if ssl_object else None
-        if certificate and "notAfter" in certificate:
-            ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
-            self.tls_expires[response.url.host] = ends
+        ends = _end_of(ssl_object.getpeercert() if ssl_object else None)
+        if ends is not None:
+            self.tls_expires[host] = ends
+
+
+def _end_of(certificate: Mapping[str, Any] | None) -> datetime | None:
+    """When a certificate ends, as far as that can be read."""
+    try:
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str((certificate or {})["notAfter"])), UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
 
 
 async def can_reach(url: str, network: Network, seconds: float = CONNECT_SECONDS) -> bool:

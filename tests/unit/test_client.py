@@ -6,6 +6,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from rosterwatch.client import (
     _challenges,
     _clock_offset,
     _date,
+    _end_of,
     _media_type,
     _redirect,
     _retry_after,
@@ -159,6 +161,40 @@ def test_a_bundle_that_is_missing_or_empty_is_an_error_and_not_a_weaker_check(tm
     (tmp_path / "empty.pem").write_text("")
     with pytest.raises(ssl.SSLError):
         tls_context(str(tmp_path / "empty.pem"))
+
+
+@pytest.mark.parametrize(
+    ("certificate", "ends"),
+    [
+        ({"notAfter": "Jun  1 12:00:00 2027 GMT"}, datetime(2027, 6, 1, 12, tzinfo=UTC)),
+        ({"notAfter": "Dec 31 23:59:59 9999 GMT"}, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ({"notAfter": "Jun  1 12:00:00.5 2027 GMT"}, None),
+        ({"notAfter": "Bad time value"}, None),
+        ({"notAfter": ""}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_end_of_a_certificate_is_read_or_left_alone(certificate: dict[str, str] | None, ends: datetime | None) -> None:
+    assert _end_of(certificate) == ends
+
+
+@pytest.mark.parametrize("host", ["xn--99999999999.example", "xn--a.example", "xn--bcher-kva.example"])
+def test_a_host_goes_by_the_name_it_was_asked_for_by_even_if_that_is_no_good_punycode(host: str) -> None:
+    class Secured:
+        def get_extra_info(self, _: str) -> Any:
+            return self
+
+        def getpeercert(self) -> dict[str, str]:
+            return {"notAfter": "Jun  1 12:00:00 2027 GMT"}
+
+    async def noted() -> set[str]:
+        client = Client(Network(resolver=_unknown), deadline=0.0)
+        request = httpx.Request("GET", f"https://{host}/")
+        client._note_certificate(httpx.Response(200, request=request, extensions={"network_stream": Secured()}))
+        return set(client.tls_expires)
+
+    assert asyncio.run(noted()) == {host}
 
 
 async def _unknown(host: str, port: int) -> list[str]:
