@@ -218,7 +218,7 @@ class Client:
             self._http.cookies.clear()
 
     def _note_certificate(self, response: httpx.Response) -> None:
-        # As it was asked for: httpx's own ``host`` is in another alphabet where that can be told, and raises where it cannot.
+        # As it was asked for: httpx's own ``host`` is in another alphabet.
         host = response.url.raw_host.decode("ascii")
         if host in self.tls_expires:  # one reading a host: it costs as much as reading an answer
             return

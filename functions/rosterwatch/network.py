@@ -245,6 +245,8 @@ def _fault_of_link(link: BaseException) -> Fault | None:  # noqa: C901, PLR0911 
         return Fault.ADDRESS_NOT_ALLOWED
     if isinstance(link, socket.gaierror):
         return Fault.DNS_NOT_FOUND if link.errno in _DNS_NOT_FOUND else Fault.DNS_FAILING
+    if isinstance(link, UnicodeError):
+        return Fault.DNS_NOT_FOUND  # no name at all, such as an ``xn--`` that no international name is written as
     if isinstance(link, ssl.SSLCertVerificationError):
         return _VERIFY_FAULTS.get(link.verify_code, Fault.TLS_FAILED)
     if isinstance(link, ssl.SSLEOFError | ssl.SSLZeroReturnError):
