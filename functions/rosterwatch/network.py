@@ -240,7 +240,7 @@ _FALLBACKS: Final[dict[type[BaseException], Fault]] = {
 }
 
 
-def _fault_of_link(link: BaseException) -> Fault | None:  # noqa: C901, PLR0911 - one return a kind of failure reads best
+def _fault_of_link(link: BaseException) -> Fault | None:  # noqa: C901, PLR0911, PLR0912 - one return a kind of failure reads best
     if isinstance(link, AddressNotAllowedError):
         return Fault.ADDRESS_NOT_ALLOWED
     if isinstance(link, socket.gaierror):
