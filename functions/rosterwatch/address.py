@@ -18,7 +18,7 @@ _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _NUMBERS = re.compile(r"[0-9.]+")
 # What may be a token, a key or a session: no word, and longer than the numbers in the names of hosts and pages. Each run is looked
 # at from its beginning only, so that a long one does not take the square of its length.
-_VALUE = re.compile(r"(?<![0-9A-Za-z])(?=[A-Za-z]*+[0-9])[0-9A-Za-z]{16}")
+_VALUE = re.compile(r"(?<![0-9A-Za-z])(?=[A-Za-z]*+[0-9])[0-9A-Za-z]{16,}+")
 _SECRET_NAMES = re.compile(r"(?:secret|password|client_id|assertion|token)=", re.IGNORECASE)
 
 

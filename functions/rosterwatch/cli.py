@@ -1,14 +1,17 @@
 """The command line: the group of all commands, and how each of them ends.
 
-Exit codes: 0 healthy, 1 not healthy, 2 bad usage or bad values, 3 AWS or the stack cannot be used, 4 no verdict in time, 130
-interrupted.
+Exit codes: 0 healthy, 1 not healthy, 2 bad usage or bad values, 3 AWS or the stack cannot be used, 4 no verdict in time, 70
+a mistake of ours, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import NoReturn
+import traceback
+from pathlib import Path
+from typing import Final, NoReturn
 
 try:
     import click
@@ -17,6 +20,7 @@ except ImportError:  # pragma: no cover - seen only without the extra
     sys.exit("The command line needs its extra: pip install 'rosterwatch[cli]'")
 
 import rosterwatch
+from rosterwatch.address import without_values
 from rosterwatch.check_command import check
 from rosterwatch.doctor_command import doctor
 from rosterwatch.explain_command import explain
@@ -24,7 +28,9 @@ from rosterwatch.fleet_commands import recheck, status
 from rosterwatch.mute_commands import mute, mutes, unmute
 from rosterwatch.providers_command import providers
 from rosterwatch.secret_commands import add, remove, rotate
-from rosterwatch.terminal import EXIT_BROKEN, EXIT_HEALTHY, EXIT_INTERRUPTED, EXIT_USAGE, EndError
+from rosterwatch.terminal import EXIT_BROKEN, EXIT_HEALTHY, EXIT_INTERRUPTED, EXIT_MISTAKE, EXIT_USAGE, EndError
+
+_FRAMES: Final = 6
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -36,7 +42,7 @@ def rosterwatch_command() -> None:
     none. Secrets are asked for or read from files and standard input; they are never arguments, and never printed.
 
     Exit codes of all commands: 0 healthy or done; 1 not healthy; 2 bad usage or bad values; 3 AWS or the stack cannot be used;
-    4 no verdict in time; 130 interrupted.
+    4 no verdict in time; 70 a mistake in Rosterwatch; 130 interrupted.
     """
 
 
@@ -50,7 +56,10 @@ def main() -> NoReturn:
         # Click answers with the exit code that a command has ended with, or None.
         code = rosterwatch_command(standalone_mode=False) or EXIT_HEALTHY
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        # It may repeat an argument: a secret that was pasted where a file belongs.
+        click.echo(without_values(shown.getvalue()), err=True, nl=False)
         code = error.code if isinstance(error, EndError) else EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted.", err=True)
@@ -60,7 +69,16 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         click.echo("The output was closed before everything was written.", err=True)
         _leave(EXIT_BROKEN)
+    except Exception as error:  # noqa: BLE001 - its words, and a traceback's, could hold what it was about
+        click.echo(f"This is a mistake in Rosterwatch: {_place(error)}. Please report it.", err=True)
+        _leave(EXIT_MISTAKE)
     _leave(code)
+
+
+def _place(error: BaseException) -> str:
+    """What an exception is and where it comes from, without a word of what it says."""
+    frames = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    return f"{type(error).__name__} at {' > '.join(frames[-_FRAMES:])}"
 
 
 def _leave(code: int) -> NoReturn:

@@ -17,6 +17,7 @@ EXIT_BROKEN: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_AWS: Final = 3
 EXIT_LATE: Final = 4
+EXIT_MISTAKE: Final = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED: Final = 130
 
 STATUS_COLOURS: Final = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.FAILING: "red", Status.UNKNOWN: "magenta"}

@@ -128,6 +128,40 @@ def test_a_reader_who_leaves_early_gets_no_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_secret_that_is_pasted_where_a_file_or_a_name_belongs_is_not_repeated() -> None:
+    secret = "5e" * 32
+    for arguments in (
+        ("add", "springfield", "--secret", f'{{"consumer_secret": "{secret}"}}'),
+        ("check", "--url", "https://sis.example.org/aeries", "--consumer-id", "1", "--consumer-secret-file", secret),
+        ("rotate", "springfield", secret),
+        ("explain", secret),
+        (secret,),
+        (f"--{secret}",),
+    ):
+        done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "Error: " in done.stderr
+        assert secret not in done.stdout + done.stderr, arguments
+
+
+def test_a_mistake_of_ours_is_told_by_its_place_and_not_by_its_words() -> None:
+    # As a program of its own, since this is how it ends.
+    program = (
+        "import sys\n"
+        "from rosterwatch import cli\n"
+        "def broken(**_): raise KeyError('hidden-s3cret')\n"
+        "cli.explain.callback = broken\n"
+        "sys.argv = ['rosterwatch', 'explain', 'credentials_revoked']\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 70
+    assert "hidden-s3cret" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "KeyError at " in done.stderr
+    assert "<string>:3" in done.stderr
+
+
 def test_colours_are_for_terminals_only() -> None:
     done = subprocess.run([PROGRAM, "providers"], capture_output=True, text=True, check=False)
     assert "\x1b[" not in done.stdout
