@@ -97,5 +97,7 @@ def _everyone(use: Edges) -> list[Visit]:
     if len(states) < len(known):
         measure("ItemsUnread", len(known) - len(states))
     hosts = {state.district: state.host for state in states}
-    use.board.count_fleet(len(known), len({host for host in hosts.values() if host}))
-    return spread({*use.secrets.districts(), *known}, hosts, use.settings.spread_seconds)
+    everyone = {*use.secrets.districts(), *known}
+    # Those not visited yet count as well: of a new fleet, a few that cannot be reached would pass for most of it.
+    use.board.count_fleet(len(everyone), len({host for host in hosts.values() if host}))
+    return spread(everyone, hosts, use.settings.spread_seconds)

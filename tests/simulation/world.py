@@ -242,8 +242,9 @@ class World:
         self.later(TICK, self._tick)
         try:
             known = {name: state.host for name, state in self.states.each() if isinstance(state, State)}
-            self.board.count_fleet(len(known), len({host for host in known.values() if host}))
-            self.queue.send(spread({*self.plan.hosts, *known}, known, 600))
+            everyone = {*self.plan.hosts, *known}
+            self.board.count_fleet(len(everyone), len({host for host in known.values() if host}))
+            self.queue.send(spread(everyone, known, 600))
         except (ClientError, BotoCoreError, Crash):
             self.trip()
             self.queue.send(spread(self.plan.hosts, {}, 600))  # the schedule tries again
