@@ -21,10 +21,27 @@ class Grouping:
         self, problems: Sequence[Problem], incidents: Sequence[Incident], fleet: Fleet, rules: Rules, now: datetime, unread: Unread
     ) -> None:
         self.fleet, self.rules, self.now, self.unread = fleet, rules, now, unread
-        self.incidents = {incident.key: incident for incident in incidents}
+        self.incidents: dict[str, Incident] = {}
+        self._of_group: dict[str, dict[str, None]] = {}
+        self._members: dict[str, dict[str, int]] = {}
+        self._left: dict[str, dict[str, int]] = {}
+        for incident in incidents:
+            self.put(incident)
         self.active = {problem.district: problem for problem in problems if problem.recovered_at is None}
         self.recovered = {problem.district: problem for problem in problems if problem.recovered_at is not None}
         self.blind = self._is_blind()
+
+    def put(self, incident: Incident) -> None:
+        """Enter an incident, new or changed, and find it by its group from now on."""
+        before = self.incidents.get(incident.key)
+        if before is not None and before.group != incident.group:
+            del self._of_group[before.group][incident.key]
+        self.incidents[incident.key] = incident
+        self._of_group.setdefault(incident.group, {})[incident.key] = None
+
+    def of_group(self, group: str) -> list[Incident]:
+        """All incidents of a group. Looked up, not looked for: thousands of districts ask in one run."""
+        return [self.incidents[key] for key in self._of_group.get(group, ())]
 
     def assign(self) -> None:
         """Let the districts that recovered or changed go, and give every other one its incident."""
@@ -63,7 +80,7 @@ class Grouping:
 
     def key_of(self, group: str) -> str | None:
         """The key of the group's open incident."""
-        return next((incident.key for incident in self.open() if incident.group == group), None)
+        return next((incident.key for incident in self.of_group(group) if incident.is_open), None)
 
     def _group(self, problem: Problem, home: Incident | None) -> str:
         own = f"district/{problem.district}"
@@ -99,46 +116,55 @@ class Grouping:
 
     def _join(self, group: str, problem: Problem) -> None:
         key = self.key_of(group) or self._reopened(group) or self._create(group, problem.since, problem.cause, problem.record)
-        incident = self.incidents[key]
-        members = {**incident.members, problem.district: problem.opening}
-        self.incidents[key] = replace(incident, members=members, joined=incident.joined + 1)
+        incident = self._ours(key)
+        self._members[key][problem.district] = problem.opening
+        self.put(replace(incident, joined=incident.joined + 1))
+
+    def _ours(self, key: str) -> Incident:
+        """The incident, its members and those that left copied once, so that they may be changed in place.
+
+        A copy for every district would take the square of a large host's districts.
+        """
+        if key not in self._members:
+            incident = self.incidents[key]
+            self._members[key], self._left[key] = dict(incident.members), dict(incident.left)
+            self.put(replace(incident, members=self._members[key], left=self._left[key]))
+        return self.incidents[key]
 
     def _leave(self, key: str | None, name: str) -> None:
         if key is None:
             return
-        incident = self.incidents[key]
-        members = {member: opening for member, opening in incident.members.items() if member != name}
+        self._ours(key)
         gone = self.recovered.get(name)
-        opening = max(incident.members[name], gone.opening if gone else 0)
-        self.incidents[key] = replace(incident, members=members, left={**incident.left, name: opening})
+        self._left[key][name] = max(self._members[key].pop(name), gone.opening if gone else 0)
 
     def _move(self, home: Incident, group: str, problem: Problem) -> None:
         """A problem that now belongs elsewhere. If it was all that its incident was ever about, the incident goes with it."""
-        alone = {*home.members, *home.left} == {problem.district}
+        alone = len(home.members) + len(home.left) <= 2 and {*home.members, *home.left} == {problem.district}
         if alone and self.key_of(group) is None and not home.is_monitor:
-            self.incidents[home.key] = replace(home, group=group, members={problem.district: problem.opening})
+            self._ours(home.key)
+            self._members[home.key][problem.district] = problem.opening
+            self.put(replace(self.incidents[home.key], group=group))
             return
         self._leave(home.key, problem.district)
         self._join(group, problem)
         joined = self.incidents[self.key_of(group) or ""]
         if home.is_monitor and problem.cause in NETWORK and joined.version == 0:
-            self.incidents[joined.key] = replace(joined, held_until=self.now + self.rules.settle_for)
+            self.put(replace(joined, held_until=self.now + self.rules.settle_for))
 
     def _create(self, group: str, opened_at: datetime, cause: str, record: Mapping[str, Any]) -> str:
         key = f"{group}/{opened_at:%Y%m%dT%H%M%SZ}"
         while key in self.incidents or key in self.unread.incidents:
             key += "+"
-        self.incidents[key] = Incident(key, group, opened_at, cause, record=record)
+        self.put(Incident(key, group, opened_at, cause, record=record))
         return key
 
     def _reopened(self, group: str) -> str | None:
         """A recently closed incident of the group, open again: it is the same one."""
         earliest = self.now - self.rules.same_incident_within
-        closed = [
-            i for i in self.incidents.values() if i.group == group and i.resolved_at is not None and i.resolved_at >= earliest
-        ]
+        closed = [i for i in self.of_group(group) if i.resolved_at is not None and i.resolved_at >= earliest]
         if not closed:
             return None
         last = max(closed, key=lambda incident: incident.opened_at)
-        self.incidents[last.key] = replace(last, resolved_at=None, announced_at=None, told_cause=None, reminders=0)
+        self.put(replace(last, resolved_at=None, announced_at=None, told_cause=None, reminders=0))
         return last.key

@@ -65,7 +65,7 @@ class _Desk:
         """Close the incidents whose cause has gone, each with the notice that is due."""
         for incident in self.grouping.open():
             if not incident.members and not (incident.is_monitor and self.grouping.blind):
-                self.grouping.incidents[incident.key] = self._close(incident, before.get(incident.key))
+                self.grouping.put(self._close(incident, before.get(incident.key)))
 
     def conclude(self, incident: Incident) -> Incident:
         """An open incident with its cause brought up to date, and with the notice that is due."""
@@ -112,8 +112,8 @@ class _Desk:
         return self.grouping.key_of(group) is not None or self._ended_just_now(group)
 
     def _ended_just_now(self, group: str) -> bool:
-        ends = [one.resolved_at for one in self.grouping.incidents.values() if one.group == group and one.resolved_at is not None]
-        return any(self.now - end < self.rules.settle_for for end in ends)
+        ends = [one.resolved_at for one in self.grouping.of_group(group)]
+        return any(end is not None and self.now - end < self.rules.settle_for for end in ends)
 
     def _is_muted(self, incident: Incident) -> bool:
         """Whether the incident is to be silent: its group is muted, or each of its districts, or everything."""
@@ -185,7 +185,7 @@ class _Desk:
             "joined": incident.joined,
             "moved": not incident.members and not recovered and bool(incident.left),
             "previous_cause": incident.told_cause if kind is Kind.CHANGED and incident.told_cause != incident.cause else None,
-            "failing_elsewhere": len(self.active.keys() - incident.members.keys()),
+            "failing_elsewhere": len(self.active) - sum(name in self.active for name in incident.members),
             "reminder": incident.reminders + 1 if kind is Kind.REMINDED else 0,
         }
 
