@@ -20,8 +20,8 @@ def system_info(document: Any) -> SystemInfo | None:
         return None
     version, year = document.get("AeriesVersion"), document.get("DatabaseYear")
     return SystemInfo(
-        version if isinstance(version, str) and re.fullmatch(r"\d{1,4}(\.\d{1,5}){1,4}", version) else None,
-        year if isinstance(year, str) and re.fullmatch(r"\d{4}-\d{4}", year) else None,
+        version if isinstance(version, str) and re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,5}){1,4}", version) else None,
+        year if isinstance(year, str) and re.fullmatch(r"[0-9]{4}-[0-9]{4}", year) else None,
         _offset(document.get("CurrentDateTime")),
     )
 

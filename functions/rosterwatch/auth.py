@@ -26,10 +26,10 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A token and the scopes the server says it granted (``None``: it does not say). ``repr`` hides the token."""
+    """A token and the scopes the server says it granted (``None``: it does not say). ``repr`` shows neither: any text may be one."""
 
     access_token: str = field(repr=False)
-    scopes: frozenset[str] | None = None
+    scopes: frozenset[str] | None = field(default=None, repr=False)
 
     def headers(self, method: str, url: str) -> dict[str, str]:  # noqa: ARG002 - a signature needs them, a token does not
         """What proves a data request."""

@@ -93,6 +93,7 @@ def find_records(collection: str, document: Any) -> tuple[list[Any] | None, str 
 def count_records(records: list[Any]) -> int | None:
     """How many records the list holds; ``None`` if one of them is no record (no object with a non-empty ``sourcedId``)."""
     for record in records:
-        if not isinstance(record, dict) or not isinstance(record.get("sourcedId"), str | int) or record["sourcedId"] == "":
+        found = record.get("sourcedId") if isinstance(record, dict) else None
+        if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
             return None
     return len(records)

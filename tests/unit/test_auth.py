@@ -93,3 +93,8 @@ def test_no_representation_shows_a_secret_or_a_token() -> None:
     shown = repr(request) + repr(PAIR) + repr(read_grant({"access_token": "t0ken"}))
     for value in ("consumer-1d", "secret-5e", "certificate-c7", "t0ken", base64.b64encode(b"consumer-1d:secret-5e").decode()):
         assert value not in shown
+
+
+def test_a_grant_shows_neither_its_token_nor_what_the_server_calls_a_scope() -> None:
+    grant = read_grant({"access_token": "t0ken", "scope": "a Maggie-Simpson"})
+    assert repr(grant) == "Grant()"

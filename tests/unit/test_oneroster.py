@@ -38,6 +38,7 @@ def test_the_list_is_found_by_its_name_or_a_known_alias_and_never_invented(colle
         ([{"sourcedId": 1, "name": None}, {"sourcedId": "2"}], 2),
         ([{"sourcedId": ""}], None),
         ([{"sourcedId": None}], None),
+        ([{"sourcedId": True}], None),
         ([{"id": "1"}], None),
         (["1"], None),
         ([None], None),
