@@ -6,6 +6,7 @@ An item that cannot be read raises ItemError, and nothing else, whatever it hold
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -18,6 +19,8 @@ from rosterwatch.table import NEWER, is_newer, key, shape
 
 _TIMES: Final = ("opened_at", "announced_at", "notified_at", "resolved_at", "claimed_until", "held_until")
 _NUMBERS: Final = ("joined", "told_joined", "reminders", "notices", "version")
+#: An item of DynamoDB holds 400 KB, which 12,000 districts in one incident would fill. Their names shrink to a fraction.
+_LONGEST_TEXT: Final = 100_000
 T = TypeVar("T")
 Item = Mapping[str, Any]
 
@@ -61,8 +64,16 @@ def incident_item(incident: Incident) -> dict[str, Any]:
         **key("incident", incident.key),
         **shape(),
         "version": {"N": str(incident.version)},
-        "incident": {"S": json.dumps(document)},
+        "incident": _packed(json.dumps(document)),
     }
+
+
+def _packed(text: str) -> dict[str, Any]:
+    return {"S": text} if len(text) <= _LONGEST_TEXT else {"B": zlib.compress(text.encode())}
+
+
+def _unpacked(value: Mapping[str, Any]) -> str:
+    return zlib.decompress(value["B"]).decode() if "B" in value else str(value["S"])
 
 
 def _read(reader: Callable[[Item], T], item: Item) -> T:
@@ -70,7 +81,7 @@ def _read(reader: Callable[[Item], T], item: Item) -> T:
         if is_newer(item):
             raise ItemError(NEWER)
         return reader(item)
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, OverflowError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, OverflowError, zlib.error):
         raise ItemError("damaged") from None
 
 
@@ -105,7 +116,7 @@ def _record(record: Any) -> Mapping[str, Any]:
 
 def _incident(item: Item) -> Incident:
     known = {field.name for field in fields(Incident)}
-    document = {name: value for name, value in json.loads(item["incident"]["S"]).items() if name in known}
+    document = {name: value for name, value in json.loads(_unpacked(item["incident"])).items() if name in known}
     document |= {name: _time(document[name]) for name in _TIMES if name in document}
     document |= {name: int(document.get(name, 0)) for name in _NUMBERS}
     document |= {name: _members(document.get(name, {})) for name in ("members", "left")}

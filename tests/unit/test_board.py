@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -197,6 +198,18 @@ def test_an_incident_with_a_damaged_field_is_damaged(damage: dict[str, Any]) -> 
     document = json.loads(item["incident"]["S"]) | damage
     with pytest.raises(ItemError, match="damaged"):
         read_incident({**item, "incident": {"S": json.dumps(document)}})
+
+
+def test_an_incident_of_twenty_thousand_districts_fits_into_an_item_and_comes_back_as_it_was() -> None:
+    names = (f"{hashlib.sha256(str(number).encode()).hexdigest()[:20]}-unified-{number}" for number in range(20_000))
+    large = replace(incident(), members={name: number for number, name in enumerate(names)})
+    item = incident_item(large)
+    assert sum(map(len, large.members)) > 400 * 1024
+    assert len(item["incident"]["B"]) < 400 * 1024 - 1024
+    assert read_incident(item) == large
+    for bytes_ in (b"", item["incident"]["B"][:-1], b"text"):
+        with pytest.raises(ItemError, match="damaged"):
+            read_incident({**item, "incident": {"B": bytes_}})
 
 
 def test_what_a_newer_release_has_written_is_left_alone_and_what_it_has_added_does_no_harm(board: BoardStore, table: Table) -> None:
