@@ -7,7 +7,7 @@ with the same key, and nothing can lose one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -17,6 +17,8 @@ from rosterwatch.incidents import Incident, Notice, Rules, claim, delivered
 from rosterwatch.mute import is_muted
 from rosterwatch.notices import reconcile
 
+#: So many incidents are claimed while they are written; the others when it is their turn to be sent.
+MOST_CLAIMED: Final = 50
 #: Longer than publishing takes, shorter than people would notice.
 CLAIMED_FOR: Final = timedelta(seconds=90)
 _TRIES: Final = 5
@@ -54,17 +56,16 @@ class Announcer:
 
     def run(self) -> Announced:
         """Look at the board, decide, write, send. May run at any time, twice, or after a crash."""
-        board, incidents = self._decide()
+        board, written, ours = self._decide()
         published: list[tuple[Incident, Notice]] = []
         refused: list[str] = []
-        for incident in incidents.values():
-            if incident.pending:
-                self._send(incident, published, refused)
+        for incident in self._to_send({one.key: one for one in board.incidents} | written, ours):
+            self._send(incident, published, refused)
         for incident in board.incidents:
             closed = incident.resolved_at
-            if closed is not None and not incident.pending and closed < self.now() - KEPT_CLOSED and incident.key not in incidents:
+            if closed is not None and not incident.pending and closed < self.now() - KEPT_CLOSED and incident.key not in written:
                 self.store.archive(incident)
-        still_open = {one.key: one for one in (*board.incidents, *incidents.values())}
+        still_open = {one.key: one for one in (*board.incidents, *written.values())}
         return Announced(
             tuple(published),
             tuple(refused),
@@ -72,42 +73,48 @@ class Announcer:
             tuple(board.unread.names),
         )
 
-    def _decide(self) -> tuple[Board, dict[str, Incident]]:
-        """The board, and the incidents whose notices are ours to send: those we have written, and those left behind."""
-        ours: dict[str, Incident] = {}
+    def _decide(self) -> tuple[Board, dict[str, Incident], dict[str, None]]:
+        """The board, the incidents that we have written, and the keys of those whose notices we have claimed."""
+        written: dict[str, Incident] = {}
+        ours: dict[str, None] = {}  # in the order of writing
         for _ in range(_TRIES):
             board, now = self.store.read(), self.now()
+            written = {name: written[name] for name in ours}
             verdict = reconcile(
                 board.problems, board.incidents, board.fleet, _muting(board, now), now, rules=self.rules, unread=board.unread
             )
             for incident in verdict.incidents:
-                is_ours = bool(incident.pending) and (incident.key in ours or _is_free(incident, now))
-                written = replace(incident, claimed_until=now + CLAIMED_FOR) if is_ours else incident
-                if not self.store.write(written):
+                few = len(ours) < MOST_CLAIMED and _is_free(incident, now)
+                is_ours = bool(incident.pending) and (incident.key in ours or few)
+                new = replace(incident, claimed_until=now + CLAIMED_FOR) if is_ours else incident
+                if not self.store.write(new):
                     break  # somebody else is at it: look again at what is true now
+                written[new.key] = new
                 if is_ours:
-                    ours[written.key] = written
+                    ours[new.key] = None
             else:
                 self._note(board, blind=verdict.blind, now=now)
                 for problem in verdict.noted:
                     self.store.forget(problem)
-                return board, ours | self._left_behind(board, {one.key for one in verdict.incidents}, now)
-        return self.store.read(), ours
+                return board, written, ours
+        return self.store.read(), {name: incident for name, incident in written.items() if name in ours}, ours
 
     def _note(self, board: Board, *, blind: bool, now: datetime) -> None:
         majority = blind and board.fleet.blind_since is None
         if majority != board.majority:
             self.store.note_majority(majority, now)
 
-    def _left_behind(self, board: Board, written: Iterable[str], now: datetime) -> dict[str, Incident]:
-        """Notices that somebody could not send, or did not live to send."""
-        found = {}
-        for incident in board.incidents:
-            if incident.pending and incident.key not in written and _is_free(incident, now):
-                mine = claim(incident, now + CLAIMED_FOR)
+    def _to_send(self, incidents: Mapping[str, Incident], ours: Mapping[str, None]) -> Iterator[Incident]:
+        """Notices to send: those we have claimed, then those that are nobody's, or of somebody who did not live to send them.
+
+        The latter are claimed one by one: who claims thousands and dies over it keeps everybody from sending any.
+        """
+        yield from (incidents[name] for name in ours)
+        for name, incident in incidents.items():
+            if incident.pending and name not in ours and _is_free(incident, self.now()):
+                mine = claim(incident, self.now() + CLAIMED_FOR)
                 if self.store.write(mine):
-                    found[mine.key] = mine
-        return found
+                    yield mine
 
     def _send(self, incident: Incident, published: list[tuple[Incident, Notice]], refused: list[str]) -> None:
         sent: dict[int, list[str]] = {}

@@ -300,3 +300,28 @@ def test_damaged_items_are_named_and_cost_nobody_but_themselves(office: Office) 
     assert office.told == ["opened district/a", "opened district/b"]
     assert [incident.group for incident in office.board.read().incidents if incident.is_open] == ["district/a", "district/b"]
     assert office.table.items["problem", "a"]["problem"] == {"S": "{"}
+
+
+def test_of_more_notices_than_one_run_can_send_each_run_sends_some(office: Office) -> None:
+    districts = [f"d{number:03}" for number in range(300)]
+    for name in districts:
+        office.saw(name, None)
+    office.now += HOUR
+    for name in districts:
+        office.broke(name)
+    writes: list[str] = []
+
+    def time_out(what: str) -> None:
+        writes.append(what)
+        if len(writes) % 120 == 0:  # it lives for so many writes, and its claims for a minute and a half
+            raise CrashError
+
+    office.table.before = time_out
+    for _ in range(30):
+        with contextlib.suppress(CrashError):
+            office.run(MINUTE)
+        writes.clear()
+    told = [what for what in office.told if what.startswith("opened")]
+    assert set(told) == {f"opened district/{name}" for name in districts}
+    # What was under way when it died is told again; nothing else is.
+    assert len(told) < len(districts) + 30
