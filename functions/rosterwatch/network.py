@@ -27,8 +27,9 @@ _CONNECT_SHARE_SECONDS: Final = 2.0  # each address of a host gets at least this
 # Its own pool, and a wide one: a name server that hangs for one district must not hold up the look-ups of the others.
 _DNS_THREADS: Final = 64
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-# Whatever the stack allows: AWS's own services beside the link-local ones, a local NAT64 that may lead to those, and site-local.
-_NEVER: Final = tuple(map(ipaddress.ip_network, ("fd00:ec2::/32", "64:ff9b:1::/48", "fec0::/10")))
+# Whatever the stack allows: AWS's own services beside the link-local ones, a local NAT64 or Teredo that may lead to those, and
+# site-local.
+_NEVER: Final = tuple(map(ipaddress.ip_network, ("fd00:ec2::/32", "64:ff9b:1::/48", "2001::/32", "fec0::/10")))
 
 
 class AddressNotAllowedError(Exception):

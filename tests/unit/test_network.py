@@ -48,6 +48,8 @@ def test_private_and_loopback_addresses_only_where_the_stack_allows_them(address
         "2002:a9fe:a9fe::",
         "64:ff9b::a9fe:a9fe",
         "64:ff9b:1::a9fe:a9fe",
+        "2001:0:a9fe:a9fe::1",
+        "2001:0:4136:e378:8000:63bf:5601:5601",
         "::169.254.169.254",
         "::ffff:0:169.254.169.254",
         "fe80::1",
