@@ -10,6 +10,8 @@ from typing import Any, Final
 FOLDER: Final = Path(__file__).parent
 #: This release's own file.
 CURRENT: Final = "current"
+#: The release before this one, by its commit.
+PREVIOUS: Final = "c4ba9e4"
 
 
 def releases() -> list[str]:
