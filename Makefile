@@ -19,13 +19,15 @@ SAM := $(VENVS)/sam/ready-$(call key,sam)
 MINISTACK := $(VENVS)/ministack/ready-$(call key,ministack)
 LOCK := $(VENVS)/lock/ready-$(call key,lock)
 BENCH := $(VENVS)/bench/ready-$(call key,bench)
+SBOM := $(VENVS)/sbom/ready-$(call key,sbom)
+AUDIT := $(VENVS)/audit/ready-$(call key,audit)
 
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps
 
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast simulate prove lint docs bench build deploy validate lock clean
+.PHONY: help demo test test-fast simulate prove lint docs bench build deploy validate sbom audit lock clean
 
 help: ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -42,7 +44,7 @@ test-fast: $(DEV) ## Run the tests that need neither the AWS SAM command line no
 simulate: $(DEV) ## Put the alerts through SEEDS=500 simulated fleets in which everything goes wrong (SEED=17 replays one)
 	@$(VENVS)/dev/bin/python -m tests.simulation.run --seeds $(or $(SEEDS),500) $(if $(SEED),--seed $(SEED))
 
-prove: $(DEV) $(SAM) $(MINISTACK) ## Attack everything that is claimed, in full (about half an hour), and write docs/proof.md
+prove: $(DEV) $(SAM) $(MINISTACK) $(SBOM) ## Attack everything that is claimed, in full (about half an hour), and write docs/proof.md
 	$(VENVS)/dev/bin/python -m pytest --prove docs/proof.md $(ARGS)
 
 lint: $(DEV) ## Check style, format and types
@@ -66,6 +68,19 @@ deploy: build ## Deploy into your AWS account (ARGS="--guided" the first time)
 validate: $(SAM) ## Lint the template
 	$(VENVS)/sam/bin/sam validate --lint --region us-east-1
 
+sbom: build $(SBOM) ## List what the artifact carries, with its licences, as CycloneDX: dist/rosterwatch.cdx.json
+	@$(VENVS)/sbom/bin/python requirements/sbom.py .aws-sam/build/CheckDistricts dist/rosterwatch.cdx.json
+	@echo "Written: dist/rosterwatch.cdx.json"
+
+audit: $(AUDIT) ## Ask for known vulnerabilities of everything that is locked (needs a network to the advisory database)
+	@mkdir -p .local; worst=0; for lock in functions/requirements.txt requirements/*.txt; do \
+		if said=$$($(VENVS)/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+			--requirement $$lock 2> .local/audit.log); then echo "$$lock: no known vulnerability"; \
+		elif [ -n "$$said" ]; then echo "$$lock:"; echo "$$said"; worst=1; \
+		else echo "$$lock: NOT AUDITED, the advisory database cannot be asked: $$(tail -n 1 .local/audit.log)"; \
+			[ $$worst -eq 1 ] || worst=3; fi; \
+	done; exit $$worst
+
 lock: $(LOCK) ## Write the lock files anew from the .in files (UPGRADE=1 takes newer versions)
 	@for in in functions/requirements.in requirements/*.in; do \
 		echo "Locking $$in"; \
@@ -77,8 +92,8 @@ clean: ## Remove everything that make made
 	rm -rf $(VENVS) .aws-sam .local dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH): environment = $(notdir $(patsubst %/,%,$(dir $@)))
-$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH):
+$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH) $(SBOM) $(AUDIT): environment = $(notdir $(patsubst %/,%,$(dir $@)))
+$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH) $(SBOM) $(AUDIT):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Rosterwatch needs Python 3.11 or later; '$(PYTHON)' is $(if $(PYTHON_VERSION),Python $(PYTHON_VERSION),not there). Name another one: make PYTHON=python3.13" >&2; \
 		exit 1; }
