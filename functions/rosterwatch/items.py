@@ -123,8 +123,10 @@ def _incident(item: Item) -> Incident:
     document["told_about"] = tuple(str(word) for word in document.get("told_about", ()))
     document["record"] = _record(document["record"]) if document.get("record") else {}
     document["pending"] = tuple(_notice(one) for one in document.get("pending", ()))
-    if document["cause"] not in CAUSES or document["key"] != item["sk"]["S"] or not isinstance(document["group"], str):
-        raise ValueError("an unknown cause, another key, or a group that is none")
+    if document["cause"] not in CAUSES or document.get("told_cause") not in {*CAUSES, None}:
+        raise ValueError("an unknown cause")
+    if document["key"] != item["sk"]["S"] or not isinstance(document["group"], str):
+        raise ValueError("another key, or a group that is none")
     return Incident(**document)
 
 

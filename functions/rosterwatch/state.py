@@ -42,6 +42,8 @@ _TIMES: Final = (
     "not_before",
 )
 _LISTS: Final = ("concerned", "durations", "counts")
+_LISTS_OF_RECORDS: Final = ("next_steps", "evidence", "others")
+_TOO_MUCH: Final = 10**15
 
 
 class StateError(Exception):
@@ -209,16 +211,38 @@ def _state(item: dict[str, Any]) -> State | StateError:
             return StateError(NEWER)
         known = {f.name for f in fields(State)}
         document = {name: value for name, value in json.loads(item["state"]["S"]).items() if name in known}
-        document |= {name: datetime.fromisoformat(document[name]) for name in _TIMES if name in document}
+        document |= {name: _time(document[name]) for name in _TIMES if name in document}
         document |= {name: tuple(document[name]) for name in _LISTS if name in document}
         document["status"] = Status(document["status"])
         if document.get("cause") not in {*CAUSES, None}:
             return StateError(f"{NEWER}, which knows more causes")
         terms = document.get("terms", ())
         document["terms"] = tuple(Term(date.fromisoformat(start), date.fromisoformat(end)) for start, end in terms)
-        return State(**document)
+        state = State(**document)
+        return state if _is_sound(state, item["sk"]["S"]) else StateError("damaged")
     except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         return StateError("damaged")
+
+
+def _time(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return at
+
+
+def _is_sound(state: Any, district: str) -> bool:
+    """Whether all that was read is of the kind that a state says it is, so that whoever looks at all states may rely on it."""
+    texts = (state.looks, state.cells, *state.concerned)
+    names = (state.suspected, state.pair, state.dialect, state.host, state.provider, state.tls_until)
+    numbers = [state.strikes, state.mended, state.transitions, state.version, *state.durations, *state.counts]
+    numbers += [*state.baseline.values(), state.incident or 0]
+    return (
+        state.district == district
+        and all(isinstance(text, str) for text in texts)
+        and all(name is None or isinstance(name, str) for name in names)
+        and all(type(number) is int and 0 <= number < _TOO_MUCH for number in numbers)
+    )
 
 
 def _record(item: dict[str, Any]) -> dict[str, Any] | None:
@@ -227,4 +251,5 @@ def _record(item: dict[str, Any]) -> dict[str, Any] | None:
         record: Any = None if is_newer(item) else json.loads(item["record"]["S"])
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None
-    return record if isinstance(record, dict) else None
+    sound = isinstance(record, dict) and all(isinstance(record.get(name, []), list) for name in _LISTS_OF_RECORDS)
+    return record if sound else None

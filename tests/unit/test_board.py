@@ -179,6 +179,7 @@ def test_a_damaged_item_is_named_and_left_alone_and_costs_no_other(
     "damage",
     [
         {"cause": "unheard_of"},
+        {"told_cause": "unheard_of"},
         {"members": 7},
         {"members": {"a": "x"}},
         {"opened_at": "2026-10-06T14:05:00"},

@@ -20,7 +20,7 @@ from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Problem
 from rosterwatch.observation import Term
 from rosterwatch.record import to_record
-from rosterwatch.state import KEPT_DAYS, StateError, StateStore, _item, _state, problem_action
+from rosterwatch.state import KEPT_DAYS, StateError, StateStore, _item, _record, _state, problem_action
 from rosterwatch.table import SHAPE
 from tests.table import TABLE, Table
 from tests.unit.observations import AT, HEALTHY, diagnosis_of
@@ -79,17 +79,17 @@ states = st.builds(
     pair_worked_at=maybe_moment,
     dialect=maybe_text,
     host=maybe_text,
-    baseline=st.dictionaries(st.text(), st.integers(0)),
+    baseline=st.dictionaries(st.text(), st.integers(0, 10**12)),
     terms=st.lists(st.builds(Term, st.dates(), st.dates())).map(tuple),
     not_before=maybe_moment,
-    transitions=st.integers(0),
-    incident=st.none() | st.integers(1),
+    transitions=st.integers(0, 10**12),
+    incident=st.none() | st.integers(1, 10**12),
     provider=maybe_text,
     cells=st.text("KEDBUSkedbus-", max_size=15),
     tls_until=maybe_text,
-    durations=st.lists(st.integers(0)).map(tuple),
-    counts=st.lists(st.integers(0)).map(tuple),
-    version=st.integers(0),
+    durations=st.lists(st.integers(0, 10**12)).map(tuple),
+    counts=st.lists(st.integers(0, 10**12)).map(tuple),
+    version=st.integers(0, 10**12),
 )
 
 
@@ -143,6 +143,41 @@ def test_a_state_of_a_newer_shape_is_left_alone_and_its_unknown_fields_do_no_har
 def test_a_damaged_state_is_told_from_a_newer_one_and_raises_nothing(text: str) -> None:
     assert str(_state({**_item(opened()[0]), "state": {"S": text}})) == "damaged"
     assert str(_state({"sk": {"S": "springfield"}})) == "damaged"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"district": "shelbyville"},
+        {"visited_at": "2026-10-06T14:05:00"},
+        {"durations": [{}]},
+        {"counts": [True]},
+        {"counts": [-1]},
+        {"strikes": "3"},
+        {"transitions": 1e3},
+        {"baseline": {"users": "many"}},
+        {"baseline": {"users": 10**400}},
+        {"incident": "x"},
+        {"host": 7},
+        {"cells": None},
+        {"concerned": [None]},
+        {"terms": [["2026-08-12"]]},
+    ],
+    ids=lambda damage: str(damage)[:40],
+)
+def test_a_state_with_a_field_of_another_kind_is_damaged(damage: dict[str, Any]) -> None:
+    # Taken as it is, it would be found out only where all states are looked at: one item, and no district is shown any more.
+    item = _item(opened()[0])
+    document = json.loads(item["state"]["S"]) | damage
+    assert str(_state({**item, "state": {"S": json.dumps(document)}})) == "damaged"
+
+
+@pytest.mark.parametrize(
+    ("record", "is_read"),
+    [("{}", True), ('{"evidence": ["x"]}', True), ('{"evidence": 7}', False), ('{"next_steps": "x"}', False), ("[]", False)],
+)
+def test_a_record_is_read_only_if_its_lists_are_lists(record: str, is_read: bool) -> None:
+    assert (_record({"record": {"S": record}}) is not None) == is_read
 
 
 def test_states_are_read_consistently_and_what_was_not_handed_out_is_asked_for_again(store: StateStore, aws: Stubber) -> None:
