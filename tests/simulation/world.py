@@ -184,7 +184,7 @@ class World:
         self.states, self.board, self.sight = StateStore(client, TABLE), BoardStore(client, TABLE), Sight(client, TABLE)
         self.queue, self.topics = Queue(self), Topics(self)
         arns = {dialect: dialect for dialect in reversed(DIALECTS)}
-        topics = AlertTopics(cast("SNSClient", self.topics), arns, LINKS)
+        topics = AlertTopics(cast("SNSClient", self.topics), arns, LINKS, sleep=lambda _: None)
         self.announcer = Announcer(self.board, topics, self.now)
         self._events: list[tuple[datetime, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
