@@ -19,7 +19,8 @@ from rosterwatch.incidents import Incident, Kind, Notice
 from rosterwatch.links import Links
 from rosterwatch.times import lasting, moment
 
-SUBJECT_LENGTH: Final = 100  # SNS: up to 100 ASCII characters, no line breaks
+#: SNS: "less than 100 characters long", ASCII, no line breaks (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+SUBJECT_LENGTH: Final = 99
 LINE_LENGTH: Final = 78
 #: Of the event dialect; it changes only when a reader of the old one would misunderstand the new one.
 EVENT_VERSION: Final = "1.0"
