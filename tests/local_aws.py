@@ -35,6 +35,8 @@ import boto3
 import trustme
 from botocore.config import Config
 
+from tests.fault_proxy import FaultProxy
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -217,8 +219,16 @@ class LocalAws:
     def logs(self, output: str) -> list[str]:
         """All that a function has logged so far, line by line, the platform's own lines included."""
         group = f"/aws/lambda/{self.outputs[output]}"
-        pages = self.log_store.get_paginator("filter_log_events").paginate(logGroupName=group)
-        return [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
+        return [line for _, event in self._log_events(group) for line in event["message"].splitlines()]
+
+    def _log_events(self, group: str) -> Iterator[tuple[str, Any]]:
+        """Every event of a log group with the name of its stream. The emulator's FilterLogEvents ends with the ten-thousandth."""
+        streams: Any = self.log_store.get_paginator("describe_log_streams").paginate(logGroupName=group)
+        for stream in [stream["logStreamName"] for page in streams for stream in page["logStreams"]]:
+            where: Any = {"logGroupName": group, "logStreamName": stream, "startFromHead": True}
+            while (page := self.log_store.get_log_events(**where))["events"]:
+                yield from ((stream, event) for event in page["events"])
+                where["nextToken"] = page["nextForwardToken"]
 
     def items(self, pk: str | None = None) -> list[dict[str, Any]]:
         """The table's items, all of them or those of one partition."""
@@ -255,12 +265,11 @@ class LocalAws:
         pumped = 0
         for group in self.log_store.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK}-")["logGroups"]:
             name = group["logGroupName"]
-            for page in self.log_store.get_paginator("filter_log_events").paginate(logGroupName=name):
-                for event in page["events"]:
-                    seen = (name, event["logStreamName"], event["timestamp"], event["message"])
-                    if seen not in self._pumped:
-                        self._pumped.add(seen)
-                        pumped += sum(self._publish(line) for line in event["message"].splitlines())
+            for stream, event in self._log_events(name):
+                seen = (name, stream, event["timestamp"], event["message"])
+                if seen not in self._pumped:
+                    self._pumped.add(seen)
+                    pumped += sum(self._publish(line) for line in event["message"].splitlines())
         return pumped
 
     def _publish(self, line: str) -> int:
@@ -325,12 +334,17 @@ def _for_the_emulator(template: str) -> str:
 
 
 @contextmanager
-def local_aws(parameters: Mapping[str, str] | None = None, progress: Callable[[str], None] = lambda _: None) -> Iterator[LocalAws]:
+def local_aws(
+    parameters: Mapping[str, str] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+    through: FaultProxy | None = None,
+) -> Iterator[LocalAws]:
     """Start the local AWS, build and deploy this working tree, and subscribe an inbox to its alerts.
 
-    `progress` is told what happens next. However the block is left, nothing stays behind.
+    `progress` is told what happens next. The functions' calls go `through` a proxy, if there is one. However the block is left,
+    nothing stays behind.
     """
-    with started() as aws:
+    with started(through) as aws:
         progress("Building the functions (sam build)")
         template = aws.build()
         progress("Deploying the stack (sam deploy)")
@@ -340,8 +354,8 @@ def local_aws(parameters: Mapping[str, str] | None = None, progress: Callable[[s
 
 
 @contextmanager
-def started() -> Iterator[LocalAws]:
-    """Start the local AWS with nothing in it."""
+def started(through: FaultProxy | None = None) -> Iterator[LocalAws]:
+    """Start the local AWS with nothing in it. The functions' calls go `through` a proxy, if there is one."""
     with ExitStack() as stack:
         # Resolved, because the emulator and the functions see it from other folders.
         workspace = Path(
@@ -351,7 +365,8 @@ def started() -> Iterator[LocalAws]:
         ca_file, certificate, key = _certificate(workspace)
         aws = LocalAws(f"https://127.0.0.1:{port}", ca_file, workspace)
         stack.enter_context(_keep_log(workspace / LOG))
-        emulator = stack.enter_context(_emulator(aws, port, certificate, key))
+        for_functions = stack.enter_context(through.running(port, workspace, certificate, key)) if through else aws.endpoint
+        emulator = stack.enter_context(_emulator(aws, port, certificate, key, for_functions))
         wait_for(lambda: _is_healthy(aws, emulator), 30, "the local AWS")
         yield aws
 
@@ -369,7 +384,7 @@ def _keep_log(log: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _emulator(aws: LocalAws, port: int, certificate: Path, key: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _emulator(aws: LocalAws, port: int, certificate: Path, key: Path, for_functions: str) -> Iterator[subprocess.Popen[bytes]]:
     program = ENVIRONMENTS / "ministack" / "bin" / "ministack"
     if not program.exists():
         raise LocalAwsError(f"{program} is not there: run the tests through make, which sets it up")
@@ -396,6 +411,7 @@ def _emulator(aws: LocalAws, port: int, certificate: Path, key: Path) -> Iterato
         "MINISTACK_SSL_KEY": str(key),
         # Handed on to the functions, which talk to this AWS too.
         "AWS_CA_BUNDLE": str(aws.ca_file),
+        "AWS_ENDPOINT_URL": for_functions,
     }
     with (aws.workspace / LOG).open("wb") as log:
         # In a session of its own: an interrupt from the keyboard is for us, and we then end it in order.
