@@ -51,7 +51,7 @@ class Chance(random.Random):
         """A JSON document whose members mostly go by the names that are looked for."""
         kind = self.randrange(10) if depth else 9
         if kind < 5:
-            names = (self.choice(keys) if self.randrange(5) else self.text() for _ in range(self.randrange(5)))
+            names = (self.choice(keys) if keys and self.randrange(5) else self.text() for _ in range(self.randrange(5)))
             return {name: self.document(keys, values, depth - 1) for name in names}
         if kind < 7:
             return [self.document(keys, values, depth - 1) for _ in range(self.randrange(4))]
@@ -68,7 +68,7 @@ class Chance(random.Random):
             elif kind == 1:
                 kept[self.text()] = kept.pop(name)
             elif kind == 2:
-                kept[self.choice(keys)] = self.document(keys, values, 2)
+                kept[self.choice(keys) if keys else name] = self.document(keys, values, 2)
             else:
                 kept[name] = self.changed(kept[name], keys, values)
             return kept
