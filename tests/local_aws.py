@@ -324,13 +324,20 @@ _EMULATED_RIGHTS: Final = {"sqs:SendMessage": "sqs:SendMessageBatch", "dynamodb:
 
 
 def _for_the_emulator(template: str) -> str:
-    """The template with the emulator's own names added wherever their counterparts are granted; nothing else changes."""
+    """The template as the emulator has to be told it, to give the rights that AWS would give; nothing else changes.
+
+    Its own names of rights are added wherever their counterparts are granted, its own name of a log wherever that log is. It
+    does not evaluate a list joined in a condition, and would take the subnets for given.
+    """
 
     def widened(line: re.Match[str]) -> str:
         granted = [action.strip() for action in line["actions"].strip("[]").split(",")]
         return f"{line['key']}[{', '.join(granted + [_EMULATED_RIGHTS[a] for a in granted if a in _EMULATED_RIGHTS])}]"
 
-    return re.sub(r"^(?P<key> +Action: )(?P<actions>\S.*)$", widened, template, flags=re.MULTILINE)
+    template = re.sub(r"^(?P<key> +Action: )(?P<actions>\S.*)$", widened, template, flags=re.MULTILINE)
+    log = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group"
+    template = re.sub(r"Resource: !GetAtt (\w+Logs)\.Arn", rf'Resource: [!GetAtt \1.Arn, !Sub "{log}:${{\1}}"]', template)
+    return template.replace('!Join ["", !Ref SubnetIds]', "!Select [0, !Ref SubnetIds]")
 
 
 @contextmanager
