@@ -77,6 +77,7 @@ def _parameters(sis: dict[str, Any]) -> dict[str, str]:
         "SecondLookSeconds": "5",
         "AllowPrivateAddresses": "true",
         "CaBundleFile": sis["ca_file"],
+        "LogLevel": os.environ.get("LOG_LEVEL", "INFO"),
     }
 
 

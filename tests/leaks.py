@@ -154,6 +154,11 @@ class Haul:
         kept += [text.decode("latin-1") if isinstance(text, bytes) else text for text in texts]
 
     @property
+    def places(self) -> list[str]:
+        """Where something was collected."""
+        return [place for place, texts in self._texts.items() if "".join(texts).strip()]
+
+    @property
     def size(self) -> int:
         """How many characters were collected."""
         return sum(len(text) for texts in self._texts.values() for text in texts)

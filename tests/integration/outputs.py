@@ -52,6 +52,7 @@ def canaries_of(sis: SimulatedSis, *districts: District) -> Canaries:
     for district in districts:
         for record in district.records:
             planted.plant(f"{district.name}.consumer_id", record.consumer_id)
+            planted.plant(f"{district.name}.consumer_secret", record.consumer_secret)
             pair = f"{record.consumer_id}:{record.consumer_secret}"
             planted.plant(f"{district.name}.pair", base64.b64encode(pair.encode()).decode())
         for node in district.nodes:

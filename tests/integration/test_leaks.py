@@ -1,7 +1,7 @@
 """A server that hands back all it knows, and failures that carry it: nothing of that may come out of a visit.
 
-The visits are those of the Lambda (`Round`), over TLS, with every logger at DEBUG and asyncio in its debug mode; only AWS is not
-there. tests/deploy/test_leaks.py has the same for the deployed stack.
+The visits are those of the Lambda (`Round`), over TLS, with every logger at DEBUG; only AWS is not there.
+tests/deploy/test_leaks.py has the same for the deployed stack.
 """
 
 from __future__ import annotations
@@ -54,12 +54,6 @@ def sis() -> Iterator[SimulatedSis]:
 @pytest.fixture(scope="module")
 def names() -> Iterator[str]:
     return (f"d{number}" for number in count(1))
-
-
-@pytest.fixture(autouse=True)
-def talkative_asyncio(monkeypatch: pytest.MonkeyPatch, proof: Proof) -> None:
-    if proof.full:  # it takes four times as long
-        monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
 
 
 def resolver(failure: BaseException | None = None) -> Resolver:
@@ -121,7 +115,11 @@ def searched(sis: SimulatedSis, district: District, failure: BaseException | Non
     "each phase of the visit and nine forms (URL-encoded, escaped, base64, split, backwards, ...)",
 )
 @pytest.mark.parametrize("form", FORMS)
-def test_what_a_server_hands_back_is_kept_nowhere(sis: SimulatedSis, names: Iterator[str], form: str, proof: Proof) -> None:
+def test_what_a_server_hands_back_is_kept_nowhere(
+    sis: SimulatedSis, names: Iterator[str], form: str, monkeypatch: pytest.MonkeyPatch, proof: Proof
+) -> None:
+    if proof.full and form == FORMS[0]:  # it takes four times as long
+        monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
     if not proof.full and form != FORMS[0]:
         pytest.skip("all forms are tried in `make prove`")
     for kind, phase in product(ECHOES, PHASES if proof.full else PHASES[:2]):
@@ -231,7 +229,7 @@ def test_a_round_that_fails_leaves_no_secret_in_its_frames(sis: SimulatedSis, na
 )
 @pytest.mark.parametrize("kind", ECHOES)
 def test_check_shows_nothing_that_a_server_hands_back(sis: SimulatedSis, names: Iterator[str], kind: str, proof: Proof) -> None:
-    for phase, form in product(("any", *PHASES), FORMS) if proof.full else [("any", FORMS[0])]:
+    for phase, form in product(("any", *PHASES), FORMS[:3]) if proof.full else [("any", FORMS[0])]:
         district = sis.add_district(next(names))
         a_round(sis, district, States()).run([district.name])
         district.fail(kind, phase=phase, form=form)
