@@ -205,7 +205,7 @@ class Client:
                 target,
                 status=response.status_code,
                 body=body,
-                redirect=_redirect(url, response.status_code, headers.get("location")),
+                redirect=_redirect(url, response.status_code, response.extensions.get("location")),
                 challenges=_challenges(headers),
                 retry_after=_retry_after(headers.get("retry-after")),
                 clock_offset=_clock_offset(headers.get("date")),

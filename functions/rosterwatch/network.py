@@ -179,7 +179,14 @@ class CheckedTransport(httpx.AsyncBaseTransport):
                 extensions=request.extensions,
             )
         )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer.stream), extensions=answer.extensions)
+        # httpx makes the request that a redirect asks for even if it is not to be followed, and fails where no such request can be
+        # made. So it never learns of the address: that goes round it.
+        headers = [(name, value) for name, value in answer.headers if name.lower() != b"location"]
+        location = next((value for name, value in answer.headers if name.lower() == b"location"), None)
+        extensions = dict(answer.extensions)
+        if location is not None:
+            extensions["location"] = location.decode("utf-8", errors="replace")
+        return httpx.Response(answer.status, headers=headers, stream=_Stream(answer.stream), extensions=extensions)
 
     async def aclose(self) -> None:
         """Close the connections."""
