@@ -10,6 +10,7 @@ import h11
 from rosterwatch import aeries, auth, oneroster
 from rosterwatch.body import IMSX_CODES, OAUTH_ERRORS, read_body
 from rosterwatch.client import Answer
+from rosterwatch.district import Credentials
 from rosterwatch.observation import BodyKind, CollectionState, Dialect, Exchange, Page, Phase
 from rosterwatch.probe import _read_collection
 from tests.fuzz.chance import PLANTED, Chance
@@ -34,8 +35,9 @@ _GOOD: Final[tuple[Any, ...]] = (
     {"error": "invalid_client", "error_description": PLANTED},
 )
 _TAGS: Final = (
-    "<html>", "<title>", "</title>", "<h1>", "</h1>", "<!--", "-->", "<script>", "</script>", "<input type=password>", "<!DOCTYPE html>",
-    "<input name='SAMLRequest'", ">", "<", "maintenance", "request blocked", "runtime error", "log in", "sign-in", "be back", PLANTED,
+    "<html>", "<title>", "</title>", "<h1>", "</h1>", "<!--", "-->", "<script>", "</script>", "<input type=password>",
+    "<!DOCTYPE html>", "<input name='SAMLRequest'", ">", "<", "maintenance", "request blocked", "runtime error", "log in",
+    "sign-in", "be back", PLANTED,
 )  # fmt: skip
 _TYPES: Final = (None, "application/json", "text/html", "application/xhtml+xml", "text/plain", "x/y")
 
@@ -79,7 +81,8 @@ def read(chance: Chance) -> None:
         assert document is None
     strictly = _strictly(raw)
     if strictly is not None and complete:
-        assert body.kind is {dict: BodyKind.OBJECT, list: BodyKind.ARRAY}.get(type(strictly), BodyKind.SCALAR)
+        kinds: dict[type, BodyKind] = {dict: BodyKind.OBJECT, list: BodyKind.ARRAY}
+        assert body.kind is kinds.get(type(strictly), BodyKind.SCALAR)
     assert PLANTED not in repr(body)
     assert repr(read_body(media_type, raw, complete=complete)) == repr((body, document))
     _collections(chance, Answer(Exchange(Phase.COLLECTION, "/users", status=200, body=body), document))
@@ -150,4 +153,4 @@ def facts(chance: Chance) -> None:
     assert PLANTED not in repr((system, terms))
 
 
-_PAIR: Final = auth.Credentials("id", "secret")
+_PAIR: Final = Credentials("id", "secret")

@@ -1,6 +1,6 @@
 """Many inputs, one after the other and on all cores, each from a seed of its own, so that a failure can be had again.
 
-    python -m tests.fuzz bodies 4711    # the input with this number, alone
+python -m tests.fuzz bodies 4711    # the input with this number, alone
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ _MOST_FAILURES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One kind of input. ``one`` makes an input from its chance and asserts what must hold for it."""
+    """One kind of input. ``one`` makes an input from its chance (or so many ``inputs``) and asserts what must hold for it."""
 
     name: str
     one: Callable[[Chance], object]
+    inputs: int = 1
 
     def replay(self, number: int) -> None:
         """Try one input. Raises what is wrong with it."""
@@ -38,8 +39,8 @@ class Campaign:
         assert took < _LONGEST_SECONDS, f"took {took:.1f} s"
 
     def run(self, many: int) -> list[str]:
-        """Try so many, and tell of what failed."""
-        workers = min(os.cpu_count() or 1, -(-many // _SHARE))
+        """Try so many times, and tell of what failed."""
+        workers = min(os.cpu_count() or 1, -(-many * self.inputs // _SHARE))
         if workers == 1:
             return _share(self, range(many))
         # Not a fork: there may be threads, and a child that inherits a lock that one of them holds waits for ever.

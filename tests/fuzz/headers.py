@@ -32,13 +32,15 @@ _DATES: Final = (
 _SCHEMES: Final = ("Basic", "Bearer", "Negotiate", "NTLM", "Digest", "realm=", '"', ",", " ", "error=", f'"{PLANTED}"', PLANTED)
 _KNOWN: Final = {"basic", "bearer", "negotiate", "ntlm", "digest", "kerberos", "oauth"}
 _PLACES: Final = (
-    "https://", "http://", "//", "/", "sis.example.org", "SIS.EXAMPLE.ORG.", "sso.example.net", f"{PLANTED}.example.net", ":443", ":8443",
-    ":0", ":99999", "@", "[::1]", "[", "169.254.169.254", "login", "?", "#", "\\", "\t", "javascript:", "\u2100", "xn--", PLANTED,
+    "https://", "http://", "//", "/", "sis.example.org", "SIS.EXAMPLE.ORG.", "sso.example.net", f"{PLANTED}.example.net",
+    ":443", ":8443", ":0", ":99999", "@", "[::1]", "[", "169.254.169.254", "login", "?", "#", "\\", "\t", "javascript:",
+    "\u2100", "xn--", PLANTED,
 )  # fmt: skip
 _COOKIE_PIECES: Final = (
-    "ARRAffinity=", "ASP.NET_SessionId=", PLANTED, "; ", ";", ",", "=", "Path=/", "path=", "Domain=", ".example.org", "sis.example.org",
-    ".org", "expires=", "Tue, 06-Oct-2026 14:05:00 GMT", "99999999999999999999", "max-age=", "-1", "Secure", "HttpOnly", "Version=1",
-    "port=", '"80,443"', '"', "\\", "comment=", "discard", "é", "$Version", "SameSite=None",
+    "ARRAffinity=", "ASP.NET_SessionId=", PLANTED, "; ", ";", ",", "=", "Path=/", "path=", "Domain=", ".example.org",
+    "sis.example.org", ".org", "expires=", "Tue, 06-Oct-2026 14:05:00 GMT", "99999999999999999999", "max-age=", "-1",
+    "Secure", "HttpOnly", "Version=1", "port=", '"80,443"', '"', "\\", "comment=", "discard", "é", "$Version",
+    "SameSite=None",
 )  # fmt: skip
 
 
@@ -68,7 +70,9 @@ def words(chance: Chance) -> None:
     assert _challenges(headers) <= _KNOWN
     media_type = _media_type({"content-type": _made_of(chance, ("text", "/", "html", ";", " ", "charset=utf-8", "json"))})
     assert media_type is None or (media_type.isascii() and media_type.count("/") == 1 and len(media_type) < 80)
-    here = chance.choice(("https://sis.example.org/aeries/token", "https://sis.example.org:8443/token", "http://sis.example.org/token"))
+    here = chance.choice(
+        ("https://sis.example.org/aeries/token", "https://sis.example.org:8443/token", "http://sis.example.org/token")
+    )
     status, location = chance.choice((200, 301, 302, 307, 399, 400)), _made_of(chance, _PLACES)
     there = _redirect(here, status, location)
     assert (there is not None) == (300 <= status < 400 and location != "")

@@ -36,7 +36,17 @@ _GOOD: Final[tuple[dict[str, Any], ...]] = (
         "version": "1.1",
     },
 )
-_VALUES: Final = ("aeries", "classlink", "oauth1_sha256", "bearer", "1.2", "orgs", [["2026-08-12", "2026-08-11"]], PLANTED, "a" * 70_000)
+_VALUES: Final = (
+    "aeries",
+    "classlink",
+    "oauth1_sha256",
+    "bearer",
+    "1.2",
+    "orgs",
+    [["2026-08-12", "2026-08-11"]],
+    PLANTED,
+    "a" * 70_000,
+)
 _SHOWN_URLS: Final = ("base_url", "data_url", "token_url", "provider")
 
 
@@ -65,14 +75,16 @@ def secrets(chance: Chance) -> None:
 
 
 _HOSTS: Final = (
-    "sis.example.org", "SIS.Example.org.", "localhost", "127.0.0.1", "[::1]", "[::ffff:169.254.169.254]", "[fe80::1%25eth0]", "2130706433",
-    "0x7f000001", "0177.0.0.1", "127.1", "169.254.169.254.", "sis..org", "xn--99999999999", "sïs.example.org", "a" * 64, "sis.example.org\\",
-    "sis.example.org\t", "sis_1.example.org", "１２７.0.0.1", "sis。example", "%73is", "", "sis.example.org%2f", "[::1", "-",
+    "sis.example.org", "SIS.Example.org.", "localhost", "127.0.0.1", "[::1]", "[::ffff:169.254.169.254]",
+    "[fe80::1%25eth0]", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "169.254.169.254.", "sis..org",
+    "xn--99999999999", "sïs.example.org", "a" * 64, "sis.example.org\\", "sis.example.org\t", "sis_1.example.org",
+    "\uff11\uff12\uff17.0.0.1", "sis\u3002example", "%73is", "", "sis.example.org%2f", "[::1", "-",
 )  # fmt: skip
 _SCHEMES: Final = ("https://", "https://", "https://", "http://", "HTTPS://", "https:", "https:/", "//", "", "ftp://", "https:\\\\")
 _PATHS: Final = (
-    "/aeries", "/", "//", "/Login.aspx", "/api/v5/schools", "/ims/oneroster/v1p1/orgs", f"/{PLANTED}.aspx", f"/(S({PLANTED}))/Login.aspx",
-    "?a=b", f"?key={PLANTED}", f"#{PLANTED}", "/..", "/%2e%2e", "/\\evil.example", "/;v=1", "/" + "a" * 5_000 + ".aspx", "/é", "/token",
+    "/aeries", "/", "//", "/Login.aspx", "/api/v5/schools", "/ims/oneroster/v1p1/orgs", f"/{PLANTED}.aspx",
+    f"/(S({PLANTED}))/Login.aspx", "?a=b", f"?key={PLANTED}", f"#{PLANTED}", "/..", "/%2e%2e", "/\\evil.example", "/;v=1",
+    "/" + "a" * 5_000 + ".aspx", "/é", "/token",
 )  # fmt: skip
 
 
@@ -124,14 +136,16 @@ _FORBIDDEN: Final = tuple(
     map(
         ipaddress.ip_network,
         (
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.2.0/24", "192.168.0.0/16",
-            "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+            "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
             "::/8", "100::/64", "2001::/32", "2001:db8::/32", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
         ),
     )
 )  # fmt: skip
 #: Not even where private addresses are allowed.
-_NEVER: Final = tuple(map(ipaddress.ip_network, ("169.254.0.0/16", "0.0.0.0/32", "fd00:ec2::/32", "fe80::/10", "224.0.0.0/4", "ff00::/8")))
+_NEVER: Final = tuple(
+    map(ipaddress.ip_network, ("169.254.0.0/16", "0.0.0.0/32", "fd00:ec2::/32", "fe80::/10", "224.0.0.0/4", "ff00::/8"))
+)
 
 
 def _leads_to(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
@@ -153,15 +167,27 @@ def _leads_to(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddre
 def addresses(chance: Chance) -> None:
     """No address is let through that is, or leads to, one of this machine, of a private network or of a cloud's metadata."""
     four = chance.choice(
-        (bytes((169, 254, 169, 254)), bytes((127, 0, 0, 1)), bytes((10, 0, 0, 1)), bytes(4), b"\xff" * 4, bytes((100, 100, 100, 200)),
-         bytes((93, 184, 216, 34)), bytes((192, 168, chance.randrange(256), 1)), chance.randbytes(4))
+        (bytes((169, 254, 169, 254)), bytes((127, 0, 0, 1)), bytes((10, 0, 0, 1)), bytes(4), b"\xff" * 4,
+         bytes((100, 100, 100, 200)), bytes((93, 184, 216, 34)), bytes((192, 168, chance.randrange(256), 1)), chance.randbytes(4))
     )  # fmt: skip
+    inverted = bytes(byte ^ 255 for byte in four)  # as Teredo writes the address of a client
     six = chance.choice(
-        (bytes(10) + b"\xff\xff" + four, bytes(12) + four, bytes.fromhex("0064ff9b") + bytes(8) + four, b"\x20\x02" + four + bytes(10),
-         b"\x20\x01\x00\x00" + chance.randbytes(8) + bytes(byte ^ 255 for byte in four), b"\x20\x01\x00\x00" + four + chance.randbytes(8),
-         bytes.fromhex("0064ff9b0001") + chance.randbytes(6) + four, b"\xfe\x80" + chance.randbytes(14), b"\xfd\x00\x0e\xc2" + chance.randbytes(12),
-         b"\x26\x06" + chance.randbytes(14), chance.randbytes(16), bytes(15) + b"\x01", b"\xff\x02" + chance.randbytes(14))
-    )  # fmt: skip
+        (
+            bytes(10) + b"\xff\xff" + four,
+            bytes(12) + four,
+            bytes.fromhex("0064ff9b") + bytes(8) + four,
+            bytes.fromhex("0064ff9b0001") + chance.randbytes(6) + four,
+            b"\x20\x02" + four + bytes(10),
+            b"\x20\x01\x00\x00" + chance.randbytes(8) + inverted,
+            b"\x20\x01\x00\x00" + four + chance.randbytes(8),
+            b"\xfe\x80" + chance.randbytes(14),
+            b"\xfd\x00\x0e\xc2" + chance.randbytes(12),
+            b"\x26\x06" + chance.randbytes(14),
+            b"\xff\x02" + chance.randbytes(14),
+            bytes(15) + b"\x01",
+            chance.randbytes(16),
+        )
+    )
     ip = chance.choice((ipaddress.IPv4Address(four), ipaddress.IPv6Address(six)))
     address = str(ip) + (chance.choice(("", "", "%eth0", "%1")) if ip.version == 6 else "")
     leads = _leads_to(ip)
@@ -173,7 +199,7 @@ def addresses(chance: Chance) -> None:
         raise AssertionError("allowed only where private addresses are not")
     for odd in (chance.spoilt(address), chance.text(), str(int(ip))):
         if is_allowed(odd, allow_private=False):
-            assert ipaddress.ip_address(odd.partition("%")[0])
+            assert ipaddress.ip_address(odd.partition("%")[0]).is_global
 
 
 def messages(chance: Chance) -> None:
