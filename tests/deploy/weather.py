@@ -1,0 +1,93 @@
+"""What goes wrong with the functions' calls, and when: at random but by a seed, or at one call exactly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from tests.aws_answers import FAILURES, THROTTLES
+from tests.fault_proxy import Call, Fault, Kind
+
+#: How often each kind comes, beside the others.
+_WEIGHTS: Final = {
+    Kind.THROTTLED: 8,
+    Kind.FAILED: 6,
+    Kind.CUT: 6,
+    Kind.LOST: 8,
+    Kind.LATE: 4,
+    Kind.PARTIAL: 8,
+    Kind.CONFLICT: 4,
+    Kind.KILLED_BEFORE: 2,
+    Kind.KILLED_AFTER: 2,
+    Kind.STALLED: 1,
+}
+_OF_MANY: Final = ("BatchGetItem", "BatchGetSecretValue", "SendMessageBatch")
+
+
+@dataclass(frozen=True)
+class Storm:
+    """Every call goes wrong with the chance ``rate``. A function named in ``stalls`` may wait for so many seconds in vain."""
+
+    seed: int
+    rate: float
+    stalls: Mapping[str, float] = field(default_factory=dict)
+
+    def __call__(self, call: Call) -> Fault | None:
+        """What becomes of a call: the same for the same seed, whatever happens beside it."""
+        chance = Random(f"{self.seed}/{call.function}/{call}/{call.number}")
+        if chance.random() >= self.rate or call.service not in THROTTLES:
+            return None
+        kinds = [kind for kind in _WEIGHTS if self._suits(kind, call)]
+        [kind] = chance.choices(kinds, [_WEIGHTS[kind] for kind in kinds])
+        code = ""
+        if kind is Kind.THROTTLED:
+            code = chance.choice(THROTTLES[call.service])
+        elif kind is Kind.FAILED:
+            code = chance.choice(FAILURES[call.service])
+        elif kind is Kind.CONFLICT:
+            code = "TransactionCanceledException" if call.operation == "TransactWriteItems" else "TransactionConflictException"
+        seconds = self.stalls[call.function] if kind is Kind.STALLED else chance.uniform(0.1, 1)
+        return Fault(kind, code, chance.random(), seconds)
+
+    def _suits(self, kind: Kind, call: Call) -> bool:
+        if kind is Kind.STALLED:
+            return call.function in self.stalls
+        if kind is Kind.PARTIAL:
+            return call.operation in _OF_MANY
+        if kind is Kind.CONFLICT:
+            return call.service == "dynamodb" and call.writes
+        return True
+
+
+@dataclass
+class At:
+    """One fault for one call of one function: the ``place``-th from now on."""
+
+    function: str
+    place: int
+    fault: Fault
+    seen: Counter[str] = field(default_factory=Counter)
+    struck: Call | None = None
+
+    def __call__(self, call: Call) -> Fault | None:
+        """The fault, when its turn has come."""
+        self.seen[call.function] += 1
+        if call.function != self.function or self.seen[call.function] != self.place:
+            return None
+        self.struck = call
+        return self.fault
+
+
+@dataclass(frozen=True)
+class Only:
+    """One fault for every call of one operation, as long as it lasts."""
+
+    operation: str
+    fault: Fault
+
+    def __call__(self, call: Call) -> Fault | None:
+        """The fault, for the operation."""
+        return self.fault if str(call) == self.operation else None
