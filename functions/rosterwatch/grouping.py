@@ -103,6 +103,8 @@ class Grouping:
             least_districts, least_hosts, share = 2, 2, rules.blind_until
         else:
             least_districts, least_hosts, share = rules.blind_districts, rules.blind_hosts, rules.blind_above
+        if not fleet.districts:  # not counted yet, or noted in a way that only a newer release can read
+            return False
         return (
             len(failing) >= least_districts
             and len(hosts) >= least_hosts

@@ -36,6 +36,7 @@ from rosterwatch.secrets import SecretStore
 from rosterwatch.settings import DispatchSettings, RenderSettings
 from rosterwatch.sight import Sight
 from rosterwatch.state import StateError, StateStore
+from tests import template as template_file
 from tests.corpus import CURRENT, corpus, kind, releases, shapes, stream
 from tests.corpus.write import document, told
 from tests.proof import REPOSITORY, Part, Proof
@@ -114,13 +115,13 @@ class Release:
         dispatch_districts._queue({"reason": "schedule"}, edges)
         return [visit.district for visit in self.queue.sent[before:]]
 
-    def visited(self, district: str, diagnosis: Diagnosis = HEALTHY, minutes: int = 1) -> bool:
+    def visited(self, district: str, diagnosis: Diagnosis = HEALTHY, minutes: int = 1, host: str = HOST) -> bool:
         """A visit, as far as the table is concerned. False: it could not be made."""
         self.now += minutes * MINUTE
         state = self.states.read([district]).get(district)
         if isinstance(state, StateError):
             return False
-        after, transition = advance(state, district, named(diagnosis, district), Lesson(host=HOST), self.now)
+        after, transition = advance(state, district, named(diagnosis, district), Lesson(host=host), self.now)
         return self.states.write(after, transition)
 
     def shown(self, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -418,6 +419,20 @@ def test_any_mixture_of_shapes_is_left_as_it_is(proof: Proof, monkeypatch: pytes
 
 
 @NEWER_CLAIM
+def test_without_the_size_of_the_fleet_nobody_takes_its_failures_for_our_own(proof: Proof) -> None:
+    now = Release([newer(item) for item in corpus(CURRENT)["items"] if item["sk"]["S"] == "fleet"])
+    for number in range(6):
+        for _ in range(2):
+            assert now.visited(f"d{number}")
+            assert now.visited(f"d{number}", diagnosis_of("unreachable_timeout"), host=f"sis{number}.example.org")
+            assert now.visited(f"d{number}", diagnosis_of("unreachable_timeout"), host=f"sis{number}.example.org")
+    now.announced()
+    told = {key.rpartition("/")[0] for key, _, said, _ in now.taken if said == "opened"}
+    assert told == {f"host/sis{number}.example.org" for number in range(6)}
+    proof.tried()
+
+
+@NEWER_CLAIM
 def test_whoever_asks_to_change_what_a_newer_release_has_written_is_told_so(proof: Proof) -> None:
     now = Release([newer(item) for item in corpus(CURRENT)["items"]])
     before = frozen(now.table)
@@ -560,3 +575,40 @@ def test_an_unknown_word_costs_its_own_item_alone(of: str, word: str, proof: Pro
     visited = everything(now, monkeypatch)
     assert set(visited) == {name for name, _ in now.states.each()} - unread
     proof.tried(len(changed))
+
+
+# -- what holds all of it ---------------------------------------------------------------------------------------------------------
+
+#: Named in other words, each would be made anew, and what it holds would be lost with the old one.
+STATEFUL: Final = {
+    "Table": "AWS::DynamoDB::Table",
+    "FingerprintKey": "AWS::SecretsManager::Secret",
+    **dict.fromkeys(("Queue", "DeadLetters", "UndeliveredTriggers", "UnsentAlerts", "UndeliveredMail"), "AWS::SQS::Queue"),
+    **dict.fromkeys(("AlertTopic", "AlertCardTopic", "AlertAlarmTopic", "AlertEventTopic", "OpsTopic"), "AWS::SNS::Topic"),
+}
+
+
+@pytest.mark.claim(
+    "No parameter and no renaming makes a deployment replace the table, the fingerprint key, a queue or a topic",
+    part=Part.UPGRADE,
+    how="what each of them in the template depends on, and the names under which CloudFormation knows them",
+)
+def test_what_holds_state_depends_on_no_parameter_and_keeps_its_name(proof: Proof) -> None:
+    loaded = template_file.load()
+    found = {name: one for name, one in loaded["Resources"].items() if one["Type"] in STATEFUL.values()}
+    assert {name: one["Type"] for name, one in found.items()} == STATEFUL
+    for one in found.values():
+        said = json.dumps(one)
+        for parameter in loaded["Parameters"]:
+            assert f'{{"Ref": "{parameter}"}}' not in said
+            assert f"${{{parameter}}}" not in said
+            proof.tried()
+        assert "Condition" not in one
+    assert found["Table"]["UpdateReplacePolicy"] == "Retain"
+    assert found["Table"]["Properties"]["KeySchema"] == [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+    assert {
+        name for name, one in found.items() if {"TableName", "QueueName", "TopicName"} & one.get("Properties", {}).keys()
+    } == set()
