@@ -144,15 +144,15 @@ class Release:
         self.board.note_majority(blind=False, at=self.now)
 
 
-def newer(item: Item) -> Item:
-    """The same item as a release would write it of which nothing is known but that it is newer."""
-    kept: Item = {name: item[name] for name in ("pk", "sk", "version", "number") if name in item}
+def newer(item: Item, *, looks_familiar: bool = True) -> Item:
+    """The same item as a newer release would write it: in words that look familiar and mean something else, or in unknown ones."""
+    kept: Item = item if looks_familiar else {name: item[name] for name in ("pk", "sk", "version", "number") if name in item}
     return {**kept, "shape": {"N": str(shaped.SHAPE + 1)}, "told": {"M": {"in": {"S": "another way"}}}}
 
 
 def frozen(table: Table) -> dict[tuple[str, str], str]:
     """The items that a newer release has written, to the letter."""
-    return {key: json.dumps(item, sort_keys=True) for key, item in table.items.items() if shaped.is_newer(item)}
+    return {key: json.dumps(item, sort_keys=True) for key, item in table.items.items() if "told" in item}
 
 
 # -- what earlier releases have written -------------------------------------------------------------------------------------------
@@ -406,10 +406,10 @@ def test_an_item_of_a_newer_shape_is_left_as_it_is(
 def test_any_mixture_of_shapes_is_left_as_it_is(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
     items = corpus(CURRENT)["items"]
 
-    @settings(max_examples=proof.amount(quick=15, full=400))
-    @given(st.sets(st.integers(0, len(items) - 1), min_size=1))
-    def mixed(which: set[int]) -> None:
-        now = Release([newer(item) if place in which else item for place, item in enumerate(items)])
+    @settings(max_examples=proof.amount(quick=15, full=1000))
+    @given(st.dictionaries(st.integers(0, len(items) - 1), st.booleans(), min_size=1))
+    def mixed(which: dict[int, bool]) -> None:
+        now = Release([newer(item, looks_familiar=which[place]) if place in which else item for place, item in enumerate(items)])
         before = frozen(now.table)
         everything(now, monkeypatch)
         assert frozen(now.table) == before
