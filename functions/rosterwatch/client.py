@@ -278,8 +278,9 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds to wait, from either form of RFC 9110 section 10.2.3; ``None`` if absent or unreadable."""
     if value is None:
         return None
-    if value.strip().isdecimal() and len(value) < 10:
-        return float(value)
+    digits = value.strip()  # of more kinds of blanks than a number is read with
+    if digits.isdecimal() and len(digits) < 10:
+        return float(digits)
     moment = _date(value)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else None
 

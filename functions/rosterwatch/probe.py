@@ -242,5 +242,6 @@ def _read_collection(name: str, required: bool, answer: Answer) -> Collection:
 
 def _total(header: str | None, records: int) -> int | None:
     """The total that the server tells, unless the answer itself holds more than that."""
-    told = int(header) if header is not None and header.strip().isdecimal() and len(header.strip()) < 10 else None
+    digits = (header or "").strip()  # of more kinds of blanks than a number is read with
+    told = int(digits) if digits.isdecimal() and len(digits) < 10 else None
     return told if told is not None and told >= records else None
