@@ -112,7 +112,11 @@ class Table:
         if set(verdicts) != {"None"}:
             if operation == "TransactWriteItems":
                 raise refusal("TransactionCanceledException", operation, *verdicts)
-            raise refusal("ConditionalCheckFailedException", operation)
+            error = refusal("ConditionalCheckFailedException", operation)
+            if first.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
+                response: Any = error.response
+                response["Item"] = copy.deepcopy(self.items.get(_key(first.get("Item") or first["Key"]), {}))
+            raise error
         for action in actions:
             self._apply(action)
         self.after(what)

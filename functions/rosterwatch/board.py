@@ -30,7 +30,7 @@ from rosterwatch.items import (
     read_window,
 )
 from rosterwatch.mute import Mute, Window
-from rosterwatch.races import left_alone_if_newer, lost_the_race, refused_if_newer
+from rosterwatch.races import is_own, left_alone_if_newer, lost_the_race, refused_if_newer
 from rosterwatch.sight import MAJORITY, SIGHT
 from rosterwatch.table import NOT_NEWER, is_newer, key, not_newer, shape
 
@@ -98,16 +98,18 @@ class BoardStore:
 
     def write(self, incident: Incident) -> bool:
         """Store an incident. False: somebody else was first, and nothing was stored."""
+        item = incident_item(incident)
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=incident_item(incident),
+                Item=item,
                 ConditionExpression="attribute_not_exists(pk) OR version = :read",
                 ExpressionAttributeValues={":read": {"N": str(incident.version - 1)}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
             if lost_the_race(error):
-                return False
+                return is_own(error, item)
             raise
         return True
 

@@ -26,6 +26,15 @@ def lost_the_race(error: ClientError) -> bool:
     )
 
 
+def is_own(error: ClientError, item: dict[str, Any]) -> bool:
+    """Whether what stands in a write's way is that very write: its answer was lost on the way, and it was tried again.
+
+    It has to be made with ``ReturnValuesOnConditionCheckFailure="ALL_OLD"``. Transactions need none of this: each carries a token.
+    """
+    response: Any = error.response
+    return bool(response.get("Item") == item)
+
+
 @contextmanager
 def left_alone_if_newer() -> Iterator[None]:
     """A write on the condition ``NOT_NEWER`` that may as well not be: ``send_alerts`` names in its log what it cannot read."""

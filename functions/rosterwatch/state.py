@@ -10,6 +10,7 @@ Items (all share one table, keys ``pk`` and ``sk``):
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime, timedelta
@@ -21,7 +22,7 @@ from rosterwatch.causes import CAUSES
 from rosterwatch.diagnosis import Status
 from rosterwatch.health import Change, State, Transition
 from rosterwatch.observation import Term
-from rosterwatch.races import lost_the_race, refused_if_newer
+from rosterwatch.races import is_own, lost_the_race, refused_if_newer
 from rosterwatch.record import to_record
 from rosterwatch.table import NEWER, NOT_NEWER, is_newer, key, not_newer, shape
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 KEPT_DAYS: Final = 400
 _STATES: Final = "district"
 _BATCH_SIZE: Final = 100
+#: A busy table leaves keys of a batch unread, and is left in peace for longer each time before it is asked for them again.
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _TIMES: Final = (
     "since",
     "visited_at",
@@ -50,6 +53,10 @@ class StateError(Exception):
     """When a stored state cannot be used: written by a newer release, or damaged. It must be left as it is."""
 
 
+class UnreadError(Exception):
+    """When the table is too busy to hand out all states that it was asked for, however often."""
+
+
 class StateStore:
     """The districts' states. Our own failures raise botocore's exceptions."""
 
@@ -63,11 +70,16 @@ class StateStore:
         for start in range(0, len(districts), _BATCH_SIZE):
             keys = [key(_STATES, name) for name in dict.fromkeys(districts[start : start + _BATCH_SIZE])]
             request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            while request:
+            for pause in _PAUSES:
                 answer = self._client.batch_get_item(RequestItems=request)
                 for item in answer["Responses"].get(self._table, []):
                     found[item["sk"]["S"]] = _state(item)
                 request = answer.get("UnprocessedKeys")
+                if not request:
+                    break
+                time.sleep(pause)
+            else:
+                raise UnreadError("DynamoDB keeps leaving some of the states unread")
         return found
 
     def write(self, state: State, transition: Transition | None) -> bool:
@@ -81,7 +93,7 @@ class StateStore:
         }
         try:
             if transition is None:
-                self._client.put_item(**put)
+                self._client.put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD")
             else:
                 told: Any = {
                     "TableName": self._table,
@@ -95,7 +107,7 @@ class StateStore:
                 self._client.transact_write_items(TransactItems=items)
         except ClientError as error:
             if lost_the_race(error):
-                return False
+                return is_own(error, put["Item"])
             raise
         return True
 

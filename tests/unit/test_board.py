@@ -68,6 +68,13 @@ def incident(version: int = 1, **facts: Any) -> Incident:
     return Incident("district/a/1", "district/a", AT, "credentials_revoked", version=version, **facts)
 
 
+def test_a_write_whose_answer_was_lost_and_that_is_tried_again_has_been_made(board: BoardStore) -> None:
+    ours = incident(claimed_until=AT + HOUR)
+    assert board.write(ours)
+    assert board.write(ours)
+    assert not board.write(replace(ours, claimed_until=AT + 2 * HOUR))
+
+
 @given(incidents)
 def test_every_field_of_an_incident_comes_back_as_it_was(one: Incident) -> None:
     assert read_incident(incident_item(one)) == one

@@ -20,7 +20,7 @@ from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Problem
 from rosterwatch.observation import Term
 from rosterwatch.record import to_record
-from rosterwatch.state import KEPT_DAYS, StateError, StateStore, _item, _record, _state, problem_action
+from rosterwatch.state import KEPT_DAYS, StateError, StateStore, UnreadError, _item, _record, _state, problem_action
 from rosterwatch.table import SHAPE
 from tests.table import TABLE, Table
 from tests.unit.observations import AT, HEALTHY, diagnosis_of
@@ -188,6 +188,20 @@ def test_states_are_read_consistently_and_what_was_not_handed_out_is_asked_for_a
     assert store.read(["one", "two", "none", "one"]) == {"one": one, "two": two}
 
 
+def test_a_busy_table_is_asked_again_less_and_less_often_and_not_for_ever(
+    store: StateStore, aws: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    for _ in range(7):
+        answer = {"Responses": {"table": []}, "UnprocessedKeys": keys("one")["RequestItems"]}
+        aws.add_response("batch_get_item", answer, keys("one"))
+    with pytest.raises(UnreadError):
+        store.read(["one"])
+    assert pauses == sorted(set(pauses))
+    assert 5 < sum(pauses) < 10
+
+
 def test_a_hundred_states_are_read_a_call(store: StateStore, aws: Stubber) -> None:
     names = [f"d{number}" for number in range(120)]
     for batch in (names[:100], names[100:]):
@@ -214,9 +228,18 @@ def test_a_state_without_a_transition_is_put_on_the_condition_that_nobody_wrote_
             "Item": _item(state),
             "ConditionExpression": "version = :read",
             "ExpressionAttributeValues": {":read": {"N": "7"}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
     )
     assert store.write(state, None)
+
+
+def test_a_write_whose_answer_was_lost_and_that_is_tried_again_has_been_made() -> None:
+    store, (first, _) = StateStore(Table().client, TABLE), opened()
+    assert store.write(first, None)
+    assert store.write(first, None)
+    assert not store.write(replace(first, visited_at=AT + timedelta(microseconds=1)), None)
+    assert not store.write(replace(first, version=7), None)
 
 
 def test_a_transition_is_stored_with_its_state_or_not_at_all(store: StateStore, aws: Stubber) -> None:
