@@ -6,6 +6,7 @@ tests/deploy/test_leaks.py has the same for the deployed stack.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
@@ -21,11 +22,16 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from rosterwatch import access, auth
+import rosterwatch.probe
+from rosterwatch import access, auth, client
 from rosterwatch.cli import rosterwatch_command
 from rosterwatch.client import Network
+from rosterwatch.diagnosis import Known, Status, diagnose
+from rosterwatch.district import District as Watched
+from rosterwatch.district import parse_secret
 from rosterwatch.health import State
 from rosterwatch.network import Resolver
+from rosterwatch.observation import Observation
 from rosterwatch.secrets import SecretValue
 from rosterwatch.state import StateError
 from rosterwatch.visits import Look, Outcome, Round
@@ -33,7 +39,7 @@ from tests.integration.outputs import LOG, OF_A_PROBLEM, canaries_of, collect, e
 from tests.leaks import Canaries, Haul
 from tests.proof import Part, Proof
 from tests.reachable import told_by
-from tests.sis import District, SimulatedSis, echoes
+from tests.sis import PRODUCTS, Aeries, District, SimulatedSis, echoes
 from tests.unit.test_visits import Queue, Secrets, States
 
 pytestmark = pytest.mark.integration
@@ -219,6 +225,51 @@ def test_a_round_that_fails_leaves_no_secret_in_its_frames(sis: SimulatedSis, na
     assert planted(sis, district).found_in(text) == set()
 
 
+@pytest.mark.claim(
+    "No object of a visit shows a secret when it is printed",
+    part=Part.LEAKS,
+    how="`repr` and `str` of all that is reached from a visit, its requests, grants and answers, for each way to prove oneself",
+)
+@pytest.mark.parametrize("name", ["aeries v1", "aeries v4", "classlink", "classlink_proxy", "edfi", "post"])
+def test_no_object_of_a_visit_shows_a_secret(
+    sis: SimulatedSis, names: Iterator[str], name: str, monkeypatch: pytest.MonkeyPatch, proof: Proof
+) -> None:
+    product, generation = PRODUCTS.get(name), name.removeprefix("aeries ")
+    district = sis.add_district(next(names), dialect=product or Aeries(generation))
+    extra = {"auth": "aeries_v1_code"} if generation == "v1" else {}
+    watched = parse_secret("springfield", json.dumps({**district.credentials, **extra}))
+    assert isinstance(watched, Watched)
+    kept: list[object] = [watched, SecretValue(json.dumps(district.credentials), "v1", None)]
+
+    def keep(owner: object, function: str) -> None:
+        honest = getattr(owner, function)
+
+        def keeping(*args: Any, **kwargs: Any) -> Any:
+            made = honest(*args, **kwargs)
+            kept.append(made)
+            return made
+
+        monkeypatch.setattr(owner, function, keeping)
+
+    for function in ("token_request", "aeries_code_request", "aeries_token_request", "read_grant"):
+        keep(auth, function)
+    keep(access, "static_proof")
+    keep(client, "Answer")
+    keep(rosterwatch.probe, "_Visit")
+
+    async def run() -> Observation:
+        network = Network(ca_bundle=sis.ca_file, allow_private=True, resolver=resolver())
+        return await rosterwatch.probe.probe(watched, network)
+
+    seen = asyncio.run(run())
+    assert diagnose(seen, Known("")).status is Status.HEALTHY
+    kept.append(seen)
+    text = "\n".join(said for one in kept for said in told_by(one))
+    assert planted(sis, district).found_in(text) == set()
+    assert {type(one).__name__ for one in kept} >= {"District", "SecretValue", "_Visit", "Answer", "Observation"}
+    proof.tried(len(kept))
+
+
 # --- the command line --------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +292,16 @@ def test_check_shows_nothing_that_a_server_hands_back(sis: SimulatedSis, names: 
         assert haul.leaks(planted(sis, district)) == {}
         assert haul.empty(("screen",)) == []
         proof.tried()
+
+
+def test_a_token_url_that_a_server_makes_of_a_secret_is_not_shown(sis: SimulatedSis, names: Iterator[str]) -> None:
+    district = sis.add_district(next(names), dialect=PRODUCTS["generic_1_2"])
+    secret = district.record.consumer_secret
+    for there in (f"https://sis.example.org/{secret}/token", f"{district.base_url}/{secret}/token"):
+        page = district.fail("text_body", phase="other", text=json.dumps({"urls": {"oauth": there}}))
+        said = command(sis, district).output
+        assert planted(sis, district).found_in(said) == set(), page
+        district.heal()
 
 
 def command(sis: SimulatedSis, district: District, *extra: str) -> Any:
