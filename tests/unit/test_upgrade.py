@@ -433,6 +433,18 @@ def test_without_the_size_of_the_fleet_nobody_takes_its_failures_for_our_own(pro
 
 
 @NEWER_CLAIM
+def test_a_newer_note_of_our_own_blindness_blinds_nobody(proof: Proof) -> None:
+    items = corpus(CURRENT)["items"]
+    then = Release(items)
+    assert then.sight.noted() == {"sight", "majority"}
+    now = Release([newer(item) if kind(item) == "monitor" else item for item in items])
+    board = now.board.read()
+    assert now.sight.noted() == frozenset()
+    assert (board.majority, board.fleet.blind_since, board.unread.names) == (False, None, ["monitor"])
+    proof.tried(3)
+
+
+@NEWER_CLAIM
 def test_whoever_asks_to_change_what_a_newer_release_has_written_is_told_so(proof: Proof) -> None:
     now = Release([newer(item) for item in corpus(CURRENT)["items"]])
     before = frozen(now.table)
