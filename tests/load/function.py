@@ -63,6 +63,12 @@ class Function:
         return [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
 
     @property
+    def cpu_seconds(self) -> float:
+        """The CPU time that the process has had."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def most_memory_mb(self) -> float:
         """The most memory that the process has ever held, as the kernel counts it."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
