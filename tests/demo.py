@@ -165,7 +165,11 @@ def _sis() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="rosterwatch-sis-") as folder:
         state = Path(folder) / "sis.json"
         command = [sys.executable, "-m", "tests.sis", "--hosts", "2", "--districts", str(DISTRICTS), "--state-file", str(state)]
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, start_new_session=True)
+        # What is left running must not hold the screen: whoever reads it would wait for its end.
+        screen = subprocess.DEVNULL if os.environ.get("KEEP") == "1" else None
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=screen, stderr=screen, start_new_session=True
+        )
         try:
             wait_for(lambda: state.exists() or None, 30, "the simulated SIS")
             yield json.loads(state.read_text())

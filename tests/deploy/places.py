@@ -41,8 +41,6 @@ class Places:
     def read(self) -> Haul:
         """All that is there by now."""
         aws, haul = self.aws, Haul()
-        for function in FUNCTIONS:
-            haul.put(function, *aws.logs(function))
         haul.put(TABLE, *(json.dumps(item, default=repr) for item in aws.items()))
         haul.put(METRICS, *self._metrics())
         for topic in self.topics:
@@ -52,6 +50,8 @@ class Places:
         haul.put(WIDGET, *(self.widget({"show": show}) for show in ("all", "broken")))
         names = {item["sk"]["S"] for item in aws.items("district")}
         haul.put(POPUP, *(self.widget({"open": name}) for name in sorted(names)))
+        for function in FUNCTIONS:
+            haul.put(function, *aws.logs(function))
         haul.put(PROCESSES, *processes_of(int((aws.workspace / "emulator.pid").read_text())))
         haul.put(EMULATOR, (aws.workspace / LOG).read_bytes())
         return haul
