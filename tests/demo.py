@@ -3,6 +3,7 @@
 Builds and deploys the stack into the local AWS, lets it watch six districts of a simulated SIS, has an administrator delete
 and recreate a vendor record, shows the alert, stores the new credentials, and shows the resolution. Everything that is shown
 is asserted; the exit code is 1 if the story goes wrong. Nothing stays behind, unless KEEP=1 asks for it.
+LOG_LEVEL=DEBUG has the functions log all they can.
 """
 
 from __future__ import annotations

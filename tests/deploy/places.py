@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +43,7 @@ class Places:
     def read(self) -> Haul:
         """All that is there by now."""
         aws, haul = self.aws, Haul()
-        haul.put(TABLE, *(json.dumps(item, default=repr) for item in aws.items()))
+        haul.put(TABLE, *(json.dumps(item, default=readable) for item in aws.items()))
         haul.put(METRICS, *self._metrics())
         for topic in self.topics:
             haul.put(topic, *self.sent_by(topic))
@@ -102,6 +104,13 @@ class Places:
         aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
         aws.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=inbox)
         return url
+
+
+def readable(value: Any) -> str:
+    """A binary attribute; what is large is stored compressed."""
+    with suppress(zlib.error):
+        return repr(zlib.decompress(value))
+    return repr(value)
 
 
 def processes_of(leader: int) -> Iterator[str]:

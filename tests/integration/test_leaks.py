@@ -35,11 +35,14 @@ from rosterwatch.observation import Observation
 from rosterwatch.secrets import SecretValue
 from rosterwatch.state import StateError
 from rosterwatch.visits import Look, Outcome, Round
-from tests.integration.outputs import LOG, OF_A_PROBLEM, canaries_of, collect, everything_logged, lasting
+from tests.integration.outputs import LOG, OF_A_PROBLEM, canaries_of, collect, everything_logged, lasting, people
 from tests.leaks import Canaries, Haul
-from tests.proof import Part, Proof
+from tests.proof import REPOSITORY, Part, Proof
 from tests.reachable import told_by
 from tests.sis import PRODUCTS, Aeries, District, SimulatedSis, echoes
+from tests.sis.__main__ import TOWNS
+from tests.sis.ledger import Ledger
+from tests.sis.school import School
 from tests.unit.test_visits import Queue, Secrets, States
 
 pytestmark = pytest.mark.integration
@@ -310,6 +313,30 @@ def command(sis: SimulatedSis, district: District, *extra: str) -> Any:
     told = ("check", "--url", district.base_url, "--consumer-id", record.consumer_id)
     here = ("--allow-private", "--ca-bundle", sis.ca_file)
     return CliRunner().invoke(rosterwatch_command, [*told, *here, *extra], env=environment)
+
+
+# --- the documentation -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.claim(
+    "No page or picture of the documentation holds a secret of the demo's districts, or a record",
+    part=Part.LEAKS,
+    how="every file of docs/ and the README, pictures included, for the credentials that the demo's seed makes",
+)
+def test_no_page_or_picture_holds_a_value_of_the_demo(proof: Proof) -> None:
+    ledger = Ledger()
+    districts = [District(name, Aeries(), School(name), ledger) for name in TOWNS]
+    made = Canaries(people())
+    for district in districts:
+        for name, value in district.record.credentials.items():
+            made.plant(f"{district.name}.{name}", value)
+    haul = Haul()
+    for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*")]:
+        if path.is_file():
+            haul.put(str(path.relative_to(REPOSITORY)), path.read_bytes())
+            proof.tried()
+    assert haul.leaks(made) == {}
+    assert {"README.md", "docs/alerts.md"} < set(haul.places)
 
 
 # --- leaks on purpose --------------------------------------------------------------------------------------------------
