@@ -52,7 +52,7 @@ class Servers:
 def serving(fleet: Fleet) -> Iterator[Servers]:
     """Start them, sick and broken as they are to be at the first visit."""
     context = multiprocessing.get_context("spawn")
-    many = min(_PROCESSES, len(fleet.hosts))
+    many = max(1, min(_PROCESSES, len(fleet.hosts) // 3))
     children, pipes = [], []
     try:
         for number in range(many):

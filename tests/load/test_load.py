@@ -140,6 +140,7 @@ def test_every_verdict_is_right(run: Run, proof: Proof) -> None:
             wrong[f"{one.sick or one.broken}: {line['cause']} instead of {expected} in round {number + 1}"] += 1
     assert wrong == {}
     states = run.stack.items("district")
+    assert states.keys() == by_name.keys()
     for name, one in by_name.items():
         cause = one.cause(run.rounds - 1)
         status = one.broken.status if one.broken and cause else Status.FAILING if one.sick else Status.HEALTHY
