@@ -51,6 +51,4 @@ def grounds(request: pytest.FixtureRequest) -> Iterator[Grounds]:
         return
     proxy = FaultProxy()
     with SimulatedSis([], hosts=4) as sis, local_aws(parameters(sis), through=proxy) as aws:
-        alone = Grounds(aws, sis, proxy)
-        alone.let_functions_time_out()
-        yield alone
+        yield Grounds(aws, sis, proxy)

@@ -93,6 +93,20 @@ def weathered(grounds: Grounds, patients: Mapping[str, Patient], stage: int, cha
     pytest.fail(f"stage {stage}: {[(name, found.get(name), patients[name].standing(stage)) for name in wrong]}")
 
 
+def go_through(grounds: Grounds, patients: Mapping[str, Patient], chance: Random, seconds: float) -> None:
+    """Poison is sent, the districts are seen well, fall ill, change their cause, and get well again."""
+    grounds.send(POISON)
+    weathered(grounds, patients, 0, chance, seconds)
+    for stage in (1, 2):
+        for patient in patients.values():
+            if len(patient.ills) >= stage:
+                patient.fall_ill(patient.ills[stage - 1], grounds)
+        weathered(grounds, patients, stage, chance, seconds)
+    for patient in patients.values():
+        patient.get_well(grounds)
+    weathered(grounds, patients, 3, chance, seconds)
+
+
 def settle(grounds: Grounds) -> None:
     """A few ticks of the clock after the storm."""
     for _ in patiently(30):
@@ -119,6 +133,8 @@ def test_after_the_storm_everything_is_as_it_has_to_be(grounds: Grounds, proof: 
     if not proof.full and seed != 1:
         pytest.skip("one storm is enough for `make test`")
     chance, wait = Random(seed), 60 if not proof.full else 150
+    if proof.full and percent == 30:
+        grounds.let_functions_time_out()
     grounds.drained(60)
     assert grounds.dead() == []
     before = Counted.by(grounds)
@@ -131,16 +147,7 @@ def test_after_the_storm_everything_is_as_it_has_to_be(grounds: Grounds, proof: 
 
     with grounds.coming_back_soon():
         with grounds.proxy.weather(Storm(seed, percent / 100, grounds.stalls)):
-            grounds.send(POISON)
-            weathered(grounds, patients, 0, chance, wait)
-            for stage in (1, 2):
-                for patient in patients.values():
-                    if len(patient.ills) >= stage:
-                        patient.fall_ill(patient.ills[stage - 1], grounds)
-                weathered(grounds, patients, stage, chance, wait)
-            for patient in patients.values():
-                patient.get_well(grounds)
-            weathered(grounds, patients, 3, chance, wait)
+            go_through(grounds, patients, chance, wait)
         grounds.drained(wait)
     settle(grounds)
     dead, count = grounds.dead(), Counted.by(grounds)
@@ -156,8 +163,8 @@ def test_after_the_storm_everything_is_as_it_has_to_be(grounds: Grounds, proof: 
     assert grounds.sis.problems == []
     struck = count.struck - before.struck
     assert struck.total() > 0
-    if proof.full and percent >= 10:
-        assert set(struck) == set(Kind), "something that should have gone wrong did not"
+    if proof.full and percent == 30:
+        assert set(grounds.proxy.struck) == set(Kind), "something that should have gone wrong did not"
     proof.tried(len(patients))
     proof.note(f"{percent} %: {went_in} messages, {struck.total()} faults, {repeated} alerts repeated with the same key")
     kinds = ", ".join(f"{many} {kind}" for kind, many in sorted(struck.items()))

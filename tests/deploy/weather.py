@@ -18,11 +18,11 @@ _WEIGHTS: Final = {
     Kind.CUT: 6,
     Kind.LOST: 8,
     Kind.LATE: 4,
-    Kind.PARTIAL: 8,
+    Kind.PARTIAL: 20,
     Kind.CONFLICT: 4,
     Kind.KILLED_BEFORE: 2,
     Kind.KILLED_AFTER: 2,
-    Kind.STALLED: 1,
+    Kind.STALLED: 2,
 }
 _OF_MANY: Final = ("BatchGetItem", "BatchGetSecretValue", "SendMessageBatch")
 
