@@ -22,6 +22,7 @@ except ImportError:  # pragma: no cover - seen only without the extra
 import rosterwatch
 from rosterwatch.address import without_values
 from rosterwatch.check_command import check
+from rosterwatch.dead_letters_command import dead_letters
 from rosterwatch.doctor_command import doctor
 from rosterwatch.explain_command import explain
 from rosterwatch.fleet_commands import recheck, status
@@ -46,7 +47,7 @@ def rosterwatch_command() -> None:
     """
 
 
-for command in (check, status, recheck, add, rotate, mute, unmute, mutes, remove, explain, providers, doctor):
+for command in (check, status, recheck, add, rotate, mute, unmute, mutes, remove, explain, providers, doctor, dead_letters):
     rosterwatch_command.add_command(command)
 
 

@@ -21,7 +21,7 @@ from rosterwatch.district import SecretFault, SecretTrouble
 from rosterwatch.health import State
 from rosterwatch.races import NewerItemError
 from rosterwatch.secrets import SecretStore, SecretValue, read_key
-from rosterwatch.state import StateError, StateStore
+from rosterwatch.state import StateError, StateStore, UnreadError
 
 #: What the commands need of the stack. One of an older release may lack some of it.
 OUTPUTS: Final = ("DispatchFunction", "SecretPrefix", "TableName", "QueueUrl", "FingerprintKeyArn")
@@ -150,6 +150,8 @@ def spoken() -> Iterator[None]:
         yield
     except (exceptions.BotoCoreError, exceptions.ClientError) as error:
         raise StackError(sentence(error)) from None
+    except UnreadError:
+        raise StackError("The table is too busy just now: try again in a minute.") from None
     except NewerItemError:
         raise StackError(
             "Nothing was changed: a newer release of Rosterwatch has written what is stored. Install that release here."
