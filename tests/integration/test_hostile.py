@@ -18,10 +18,17 @@ from rosterwatch.district import parse_secret
 from rosterwatch.network import Resolver
 from rosterwatch.observation import Fault, Observation
 from rosterwatch.probe import probe
+from tests.proof import Part
 from tests.sis import District, SimulatedSis
 from tests.sis import Fault as Broken
 
 pytestmark = pytest.mark.integration
+
+SIS = "the simulated SIS, over TLS"
+MEMORY = "However much is poured in, a visit grows by at most 10 MB and says what was wrong"
+TIME = "A server that hangs or drips is left at the visit's deadline, and holds nobody else up"
+BYTES = "What lies about the bytes of one collection is that collection's own trouble"
+PLACES = "No redirect and no answer of a name server leads anywhere but to the named host, at an address that was checked"
 
 GROWTH_KIB = 10 * 1024
 SECONDS = 2.0  # for a visit to a server that never comes to an end
@@ -43,8 +50,11 @@ def names() -> Iterator[str]:
 @pytest.fixture
 def district(sis: SimulatedSis, names: Iterator[str]) -> Iterator[District]:
     one = sis.add_district(next(names), host=0)
+    sis.ledger.reset()
     yield one
     one.heal()
+    assert sis.ledger.strayed(sis.owners) == []  # whatever was wrong, no secret went to another host, or in the clear
+    assert sis.ledger.credentials_in_urls == []
 
 
 @pytest.fixture
@@ -109,6 +119,9 @@ def weigh(sis: SimulatedSis, healthy: District, hostile: District) -> dict[str, 
 # --- memory ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.claim(
+    MEMORY, part=Part.HOSTILE, how="300 MB bodies, compression bombs, deep nesting, giant headers; the process is weighed"
+)
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
@@ -147,6 +160,7 @@ ENDLESS = [
 ]
 
 
+@pytest.mark.claim(TIME, part=Part.HOSTILE, how=SIS)
 @pytest.mark.parametrize("fault", ENDLESS, ids=lambda fault: "-".join(str(word) for word in fault.values()))
 def test_a_visit_ends_at_its_deadline_and_holds_nobody_up(
     sis: SimulatedSis, district: District, elsewhere: District, fault: dict[str, Any]
@@ -159,6 +173,7 @@ def test_a_visit_ends_at_its_deadline_and_holds_nobody_up(
     assert healthy.milliseconds < SECONDS * 1000
 
 
+@pytest.mark.claim(TIME, part=Part.HOSTILE, how=SIS)
 def test_a_neighbour_on_the_same_host_comes_back_later_and_is_not_blamed(
     sis: SimulatedSis, district: District, names: Iterator[str]
 ) -> None:
@@ -173,6 +188,7 @@ def test_a_neighbour_on_the_same_host_comes_back_later_and_is_not_blamed(
 # --- bytes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.claim(BYTES, part=Part.HOSTILE, how=SIS)
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
@@ -201,6 +217,7 @@ def test_lies_about_bytes_are_the_collections_own_trouble(
     assert finding.collections == ("users",)
 
 
+@pytest.mark.claim(BYTES, part=Part.HOSTILE, how=SIS)
 def test_more_bytes_than_announced_are_not_read(sis: SimulatedSis, district: District) -> None:
     district.fail("wrong_length", collection="users", by=-20)
     (seen,) = visit(sis, district)
@@ -209,6 +226,7 @@ def test_more_bytes_than_announced_are_not_read(sis: SimulatedSis, district: Dis
     assert causes(seen) <= {"truncated", "collection_failing", "optional_unreadable"}
 
 
+@pytest.mark.claim(BYTES, part=Part.HOSTILE, how=SIS)
 def test_a_length_beside_chunks_is_overruled_by_the_chunks(sis: SimulatedSis, district: District) -> None:
     district.fail("chunk_lies", collection="users", lie="length")
     (seen,) = visit(sis, district)
@@ -216,6 +234,7 @@ def test_a_length_beside_chunks_is_overruled_by_the_chunks(sis: SimulatedSis, di
     assert causes(seen) <= {"collection_failing", "optional_unreadable"}
 
 
+@pytest.mark.claim("A flood of cookies is not sent back", part=Part.HOSTILE, how=SIS)
 @pytest.mark.parametrize("number", [1000, 5000])
 def test_a_flood_of_cookies_is_not_sent_back(sis: SimulatedSis, district: District, number: int) -> None:
     district.fail("many_cookies", count=number)
@@ -229,6 +248,7 @@ def test_a_flood_of_cookies_is_not_sent_back(sis: SimulatedSis, district: Distri
 # --- places ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.claim(PLACES, part=Part.HOSTILE, how=SIS)
 @pytest.mark.parametrize("to", ["metadata", "other_host", "http", "https://10.0.0.1/token", "//metadata.google.internal/"])
 def test_a_redirect_is_never_followed(sis: SimulatedSis, district: District, to: str) -> None:
     district.fail("redirect", to=to)
@@ -248,6 +268,7 @@ def test_a_redirect_is_never_followed(sis: SimulatedSis, district: District, to:
     }
 
 
+@pytest.mark.claim(PLACES, part=Part.HOSTILE, how="name servers that lie, change their minds, or mix; connections are noted")
 def test_a_private_address_is_not_even_knocked_at(sis: SimulatedSis, district: District) -> None:
     connections = sis.ledger.connections("host0")
     (seen,) = visit(sis, district, allow_private=False)
@@ -273,6 +294,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Connected:
     return one
 
 
+@pytest.mark.claim(PLACES, part=Part.HOSTILE, how="name servers that lie, change their minds, or mix; connections are noted")
 def test_a_name_that_is_public_when_checked_and_private_later_leads_nowhere_private(
     sis: SimulatedSis, district: District, connected: Connected
 ) -> None:
@@ -284,6 +306,7 @@ def test_a_name_that_is_public_when_checked_and_private_later_leads_nowhere_priv
     assert faults <= {Fault.RESET, Fault.ADDRESS_NOT_ALLOWED}
 
 
+@pytest.mark.claim(PLACES, part=Part.HOSTILE, how="name servers that lie, change their minds, or mix; connections are noted")
 def test_of_public_and_private_addresses_only_the_public_ones_are_tried(
     sis: SimulatedSis, district: District, connected: Connected
 ) -> None:
@@ -292,6 +315,7 @@ def test_of_public_and_private_addresses_only_the_public_ones_are_tried(
     assert set(connected.addresses) == {"93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"}
 
 
+@pytest.mark.claim(PLACES, part=Part.HOSTILE, how="name servers that lie, change their minds, or mix; connections are noted")
 def test_the_connection_goes_to_the_address_that_was_checked_whatever_the_system_would_say(names: Iterator[str]) -> None:
     with SimulatedSis([next(names)], names=["sis.example.org"]) as sis:
         resolver = Resolved()
