@@ -63,7 +63,7 @@ def kill_at_every_call(
     """
     step = proof.amount(quick=3, full=1)
     kinds = (Kind.KILLED_BEFORE, Kind.KILLED_AFTER) if proof.full else (Kind.KILLED_AFTER,)
-    for place, kind in itertools.product(itertools.count(1, step), kinds):
+    for place, kind in ((place, kind) for place in itertools.count(1, step) for kind in kinds):
         name = f"{function.lower()}-{next(_NUMBERS)}"
         event = prepare(name)
         when = At(NAMES[function], place, Fault(kind))
