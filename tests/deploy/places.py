@@ -35,6 +35,7 @@ class Places:
     topics: Sequence[str] = TOPICS
     inboxes: dict[str, str] = field(default_factory=dict)
     sent: dict[str, list[str]] = field(default_factory=dict)
+    subscriptions: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for topic in self.topics:
@@ -102,8 +103,15 @@ class Places:
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        aws.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=inbox)
+        self.subscriptions.append(aws.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=inbox)["SubscriptionArn"])
         return url
+
+    def close(self) -> None:
+        """Leave the stack as it was."""
+        for subscription in self.subscriptions:
+            self.aws.sns.unsubscribe(SubscriptionArn=subscription)
+        for url in self.inboxes.values():
+            self.aws.sqs.delete_queue(QueueUrl=url)
 
 
 def readable(value: Any) -> str:

@@ -58,7 +58,9 @@ def stage(request: pytest.FixtureRequest, proof: Proof, tmp_path: Path, monkeypa
     (tmp_path / "before").touch()  # so that there is something to be found
     if not proof.full:
         aws = request.getfixturevalue("aws")
-        yield Stage(aws, request.getfixturevalue("sis"), Places(aws), tmp_path, loud=False)
+        places = Places(aws)
+        yield Stage(aws, request.getfixturevalue("sis"), places, tmp_path, loud=False)
+        places.close()
         return
     with SimulatedSis([], hosts=3) as sis:
         parameters = {
