@@ -21,6 +21,8 @@ LOCK := $(VENVS)/lock/ready-$(call key,lock)
 BENCH := $(VENVS)/bench/ready-$(call key,bench)
 SBOM := $(VENVS)/sbom/ready-$(call key,sbom)
 AUDIT := $(VENVS)/audit/ready-$(call key,audit)
+# The security linter of the template is large; only `make prove` asks it.
+CHECKOV := $(VENVS)/checkov/ready-$(call key,checkov)
 
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps
 
@@ -44,7 +46,7 @@ test-fast: $(DEV) ## Run the tests that need neither the AWS SAM command line no
 simulate: $(DEV) ## Put the alerts through SEEDS=500 simulated fleets in which everything goes wrong (SEED=17 replays one)
 	@$(VENVS)/dev/bin/python -m tests.simulation.run --seeds $(or $(SEEDS),500) $(if $(SEED),--seed $(SEED))
 
-prove: $(DEV) $(SAM) $(MINISTACK) $(SBOM) ## Attack everything that is claimed, in full (about half an hour), and write docs/proof.md
+prove: $(DEV) $(SAM) $(MINISTACK) $(SBOM) $(CHECKOV) ## Attack everything that is claimed, in full (about half an hour), and write docs/proof.md
 	$(VENVS)/dev/bin/python -m pytest --prove docs/proof.md $(ARGS)
 
 lint: $(DEV) ## Check style, format and types
@@ -92,8 +94,8 @@ clean: ## Remove everything that make made
 	rm -rf $(VENVS) .aws-sam .local dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH) $(SBOM) $(AUDIT): environment = $(notdir $(patsubst %/,%,$(dir $@)))
-$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH) $(SBOM) $(AUDIT):
+$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH) $(SBOM) $(AUDIT) $(CHECKOV): environment = $(notdir $(patsubst %/,%,$(dir $@)))
+$(DEV_TOOLS) $(SAM) $(MINISTACK) $(LOCK) $(BENCH) $(SBOM) $(AUDIT) $(CHECKOV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Rosterwatch needs Python 3.11 or later; '$(PYTHON)' is $(if $(PYTHON_VERSION),Python $(PYTHON_VERSION),not there). Name another one: make PYTHON=python3.13" >&2; \
 		exit 1; }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from tests.local_aws import REPOSITORY
 
-PATH: Final = REPOSITORY / "template.yaml"
+#: Another one only where faults are seeded, to see the tests fail on them (tests/deploy/test_template_faults.py).
+PATH: Final = Path(os.environ.get("ROSTERWATCH_TEMPLATE", REPOSITORY / "template.yaml"))
 
 
 class _Loader(yaml.SafeLoader):

@@ -206,6 +206,13 @@ def test_every_schedule_keeps_what_it_could_not_deliver_under_a_role_that_can_do
     ]
 
 
+def test_a_time_of_a_schedule_is_one_that_the_scheduler_takes() -> None:
+    fixed = re.findall(r"\b(?:rate|cron)\([^)]*\)", TEXT)
+    assert {"rate(1 minute)", "rate(15 minutes)", "rate(1 day)"} <= set(fixed)
+    times = r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)|cron\((\S+ ){5}\S+\)"
+    assert [one for one in fixed if not re.fullmatch(times, one)] == []
+
+
 def test_the_digest_is_off_until_somebody_gives_it_a_time() -> None:
     [digest] = [schedule for _, name, schedule in SCHEDULES if name == "Digest"]
     assert digest["State"] == {"Fn::If": ["HasDigest", "ENABLED", "DISABLED"]}
