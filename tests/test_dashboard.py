@@ -13,6 +13,7 @@ import pytest
 
 from tests import template as template_file
 from tests.local_aws import REPOSITORY
+from tests.proof import Part
 
 TEMPLATE = template_file.load()
 RESOURCES = TEMPLATE["Resources"]
@@ -69,9 +70,16 @@ def searches(widget: dict[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
             yield name, frozenset(dimensions)
 
 
+drawn = pytest.mark.claim(
+    "CloudWatch can draw the dashboard, and every metric on it or behind an alarm is written by the code or is AWS' own",
+    part=Part.TEMPLATE,
+    how="every widget and alarm of the template beside every metric in the code",
+)
+
 each_widget = pytest.mark.parametrize("widget", WIDGETS, ids=[widget["properties"]["title"] for widget in WIDGETS])
 
 
+@drawn
 @each_widget
 def test_a_widget_is_of_a_known_kind_with_what_that_kind_needs(widget: dict[str, Any]) -> None:
     assert widget["type"] in KINDS
@@ -103,6 +111,7 @@ def test_the_districts_come_first_and_are_served_by_our_function() -> None:
     assert first["properties"]["endpoint"] == "${RenderDashboard.Arn}"
 
 
+@drawn
 @each_widget
 def test_every_metric_is_one_that_the_code_writes_or_one_of_aws_about_a_resource_of_ours(widget: dict[str, Any]) -> None:
     for namespace, name, dimensions in rows(widget):
@@ -117,6 +126,7 @@ def test_every_metric_is_one_that_the_code_writes_or_one_of_aws_about_a_resource
         assert wanted in EMITTED.get(name, ()), f"{name} {sorted(wanted)} is not written by the code"
 
 
+@drawn
 @pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == "Rosterwatch"])
 def test_every_alarm_on_a_metric_of_ours_watches_one_that_the_code_writes(name: str) -> None:
     alarm = ALARMS[name]
@@ -141,12 +151,14 @@ def test_the_identifiers_of_metric_math_are_unique_and_defined(widget: dict[str,
         assert set(re.findall(r"\b[a-z]\w*\b", expression)) <= set(identifiers)
 
 
+@drawn
 def test_the_alarm_widget_shows_every_alarm() -> None:
     [widget] = [widget for widget in WIDGETS if widget["type"] == "alarm"]
     assert set(widget["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in ALARMS}
     assert len(ALARMS) <= 100
 
 
+@drawn
 def test_everything_that_is_put_in_is_a_resource_or_known_to_cloudformation() -> None:
     for name in re.findall(r"\$\{([^}]+)\}", BODY):
         assert name.startswith("AWS::") or name.split(".")[0] in RESOURCES, name

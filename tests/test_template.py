@@ -13,6 +13,7 @@ import yaml
 from rosterwatch import settings
 from tests import template as template_file
 from tests.local_aws import REPOSITORY
+from tests.proof import Part
 
 TEMPLATE = template_file.load()
 TEXT = template_file.PATH.read_text()
@@ -36,6 +37,23 @@ NOT_FROM_THE_TEMPLATE = {"AWS_REGION"}
 
 # One topic for each dialect in which an alert is told.
 ALERT_TOPICS = ["AlertTopic", "AlertCardTopic", "AlertAlarmTopic", "AlertEventTopic"]
+
+READ = "the template as plain data, beside the code and the events that it is for"
+narrow = pytest.mark.claim(
+    "No role allows an action by wildcard, brings a managed policy, or reaches any resource without a written reason",
+    part=Part.PRIVILEGE,
+    how=READ,
+)
+closed = pytest.mark.claim(
+    "Every queue and topic has a policy that refuses plain HTTP; queues, table and alert topics are encrypted; logs are forgotten",
+    part=Part.PRIVILEGE,
+    how=READ,
+)
+fits = pytest.mark.claim(
+    "The parts of the template fit each other, the code and the events: triggers, filters, settings, times, dead letters, alarms",
+    part=Part.TEMPLATE,
+    how=READ,
+)
 
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 each_queue = pytest.mark.parametrize("name", QUEUES)
@@ -111,6 +129,7 @@ def test_every_function_is_arm64_and_python_3_13_with_its_own_memory_timeout_rol
     assert TEMPLATE["Resources"][name]["Metadata"] == {"BuildMethod": "makefile"}
 
 
+@fits
 @each_function
 def test_every_function_has_a_handler_file_and_a_build_target(name: str) -> None:
     module, _, attribute = FUNCTIONS[name]["Handler"].rpartition(".")
@@ -118,6 +137,7 @@ def test_every_function_has_a_handler_file_and_a_build_target(name: str) -> None
     assert f"build-{name}" in (REPOSITORY / "functions" / "Makefile").read_text().split()
 
 
+@fits
 @each_function
 def test_a_function_gets_the_settings_that_it_reads_and_no_others(name: str) -> None:
     variables = Asked(environment(name))
@@ -134,6 +154,7 @@ def test_every_function_logs_and_measures_under_our_name_at_the_chosen_level(nam
     assert GLOBALS["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == {"Ref": "LogLevel"}
 
 
+@closed
 def test_every_log_group_forgets() -> None:
     groups = template_file.resources(TEMPLATE, "AWS::Logs::LogGroup")
     assert {f"{name}Logs" for name in FUNCTIONS} == groups.keys()
@@ -143,11 +164,13 @@ def test_every_log_group_forgets() -> None:
 # -- the queue of visits -----------------------------------------------------------------------------------------------
 
 
+@fits
 def test_a_visit_stays_hidden_for_six_timeouts_and_the_longest_batching_window() -> None:
     window = PARAMETERS["BatchingWindowSeconds"]["MaxValue"]
     assert QUEUES["Queue"]["VisibilityTimeout"] >= 6 * FUNCTIONS["CheckDistricts"]["Timeout"] + window
 
 
+@fits
 def test_visits_come_in_batches_of_twenty_and_only_failed_ones_come_back() -> None:
     visits = source("CheckDistricts", "SQS")
     assert visits["Queue"] == {"Fn::GetAtt": "Queue.Arn"}
@@ -157,6 +180,7 @@ def test_visits_come_in_batches_of_twenty_and_only_failed_ones_come_back() -> No
     assert visits["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+@fits
 def test_at_most_four_requests_at_a_time_go_to_one_host() -> None:
     at_once = source("CheckDistricts", "SQS")["ScalingConfig"]["MaximumConcurrency"]
     assert at_once * PARAMETERS["HostConcurrency"]["Default"] <= 4
@@ -167,6 +191,7 @@ def test_the_longest_delay_that_a_visit_can_be_given_is_one_that_sqs_takes() -> 
     assert PARAMETERS["SecondLookSeconds"]["MaxValue"] <= 900
 
 
+@fits
 def test_a_visit_that_keeps_failing_ends_in_the_dead_letters_before_it_is_forgotten() -> None:
     queue = QUEUES["Queue"]
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": "DeadLetters.Arn"}
@@ -177,6 +202,7 @@ def test_a_visit_that_keeps_failing_ends_in_the_dead_letters_before_it_is_forgot
 # -- triggers ----------------------------------------------------------------------------------------------------------
 
 
+@fits
 def test_the_schedule_tries_again_and_keeps_what_it_could_not_deliver() -> None:
     schedule = source("DispatchDistricts", "ScheduleV2")
     assert schedule["ScheduleExpression"] == {"Ref": "ScheduleExpression"}
@@ -192,6 +218,7 @@ SCHEDULES = [
 ]
 
 
+@fits
 @pytest.mark.parametrize(("function", "name", "schedule"), SCHEDULES)
 def test_every_schedule_keeps_what_it_could_not_deliver_under_a_role_that_can_do_nothing_else(
     function: str, name: str, schedule: dict[str, Any]
@@ -206,6 +233,7 @@ def test_every_schedule_keeps_what_it_could_not_deliver_under_a_role_that_can_do
     ]
 
 
+@fits
 def test_a_time_of_a_schedule_is_one_that_the_scheduler_takes() -> None:
     fixed = re.findall(r"\b(?:rate|cron)\([^)]*\)", TEXT)
     assert {"rate(1 minute)", "rate(15 minutes)", "rate(1 day)"} <= set(fixed)
@@ -219,10 +247,12 @@ def test_the_digest_is_off_until_somebody_gives_it_a_time() -> None:
     assert PARAMETERS["DigestSchedule"]["Default"] == ""
 
 
+@fits
 def test_the_schedule_sends_the_event_that_is_tested() -> None:
     assert json.loads(source("DispatchDistricts", "ScheduleV2")["Input"]) == event("schedule.json")
 
 
+@fits
 def test_a_changed_secret_under_the_prefix_dispatches_at_once() -> None:
     rule = source("DispatchDistricts", "EventBridgeRule")
     pattern, changed = rule["Pattern"], event("secret_changed.json")
@@ -234,12 +264,14 @@ def test_a_changed_secret_under_the_prefix_dispatches_at_once() -> None:
     assert rule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "UndeliveredTriggers.Arn"}}
 
 
+@fits
 def test_a_round_that_lambda_accepted_and_could_not_run_is_kept_with_the_undelivered_triggers() -> None:
     config = FUNCTIONS["DispatchDistricts"]["EventInvokeConfig"]
     assert config["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": {"Fn::GetAtt": "UndeliveredTriggers.Arn"}}
     assert {"Fn::GetAtt": "UndeliveredTriggers.Arn"} in allowed("DispatchDistrictsRole", "sqs:SendMessage")
 
 
+@fits
 def test_what_the_clock_could_not_run_is_left_to_the_next_minute() -> None:
     config = FUNCTIONS["SendAlerts"]["EventInvokeConfig"]
     assert config == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
@@ -248,6 +280,7 @@ def test_what_the_clock_could_not_run_is_left_to_the_next_minute() -> None:
 # -- the stream --------------------------------------------------------------------------------------------------------
 
 
+@fits
 def test_the_stream_outlives_an_hour_of_refusals_and_then_gives_way() -> None:
     stream = source("SendAlerts", "DynamoDB")
     assert stream["Stream"] == {"Fn::GetAtt": "Table.StreamArn"}
@@ -275,6 +308,7 @@ def matches(pattern: dict[str, Any], record: Any) -> bool:
     )
 
 
+@fits
 def test_the_stream_hands_over_new_transitions_and_nothing_else() -> None:
     [transition_filter] = source("SendAlerts", "DynamoDB")["FilterCriteria"]["Filters"]
     pattern = json.loads(transition_filter["Pattern"])
@@ -285,6 +319,7 @@ def test_the_stream_hands_over_new_transitions_and_nothing_else() -> None:
     assert not matches(pattern, transition | {"dynamodb": state})
 
 
+@closed
 def test_the_table_has_the_keys_the_stream_and_the_expiry_that_the_code_uses() -> None:
     [table] = template_file.resources(TEMPLATE, "AWS::DynamoDB::Table").values()
     [record] = event("stream.json")["Records"]
@@ -300,6 +335,7 @@ def test_the_table_has_the_keys_the_stream_and_the_expiry_that_the_code_uses() -
 # -- rights ------------------------------------------------------------------------------------------------------------
 
 
+@narrow
 @pytest.mark.parametrize("name", ROLES)
 def test_a_role_allows_named_actions_only_and_brings_no_managed_policy(name: str) -> None:
     assert "ManagedPolicyArns" not in ROLES[name]
@@ -308,6 +344,7 @@ def test_a_role_allows_named_actions_only_and_brings_no_managed_policy(name: str
     assert not [action for action in actions if "*" in action]
 
 
+@narrow
 def test_no_role_allows_any_resource_without_a_written_reason() -> None:
     anything = [s for name in ROLES for s in statements(name) if "*" in listed(s["Resource"])]
     lines = TEXT.splitlines()
@@ -320,6 +357,7 @@ def test_no_role_allows_any_resource_without_a_written_reason() -> None:
     assert reasoned == len(anything) > 0
 
 
+@narrow
 def test_only_check_districts_reads_secrets_and_only_those_of_districts_and_the_fingerprint_key() -> None:
     prefix = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${SecretPrefix}*"
     assert allowed("CheckDistrictsRole", "secretsmanager:GetSecretValue") == [
@@ -331,6 +369,7 @@ def test_only_check_districts_reads_secrets_and_only_those_of_districts_and_the_
         assert not actions & {"secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"}
 
 
+@narrow
 def test_the_dashboard_may_write_mutes_and_nothing_else_and_nothing_but_a_viewer_calls_it() -> None:
     writing = [s for s in statements("RenderDashboardRole") if "dynamodb:PutItem" in listed(s["Action"])]
     assert [s["Condition"] for s in writing] == [{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["mute"]}}]
@@ -342,6 +381,7 @@ def test_the_dashboard_may_write_mutes_and_nothing_else_and_nothing_but_a_viewer
     assert "Events" not in FUNCTIONS["RenderDashboard"]
 
 
+@narrow
 def test_the_fingerprint_key_can_never_be_taken_for_a_district() -> None:
     prefix = PARAMETERS["SecretPrefix"]
     [key] = template_file.resources(TEMPLATE, "AWS::SecretsManager::Secret").values()
@@ -352,6 +392,7 @@ def test_the_fingerprint_key_can_never_be_taken_for_a_district() -> None:
     assert key["GenerateSecretString"]["PasswordLength"] == 64
 
 
+@narrow
 def test_only_send_alerts_publishes_and_only_to_the_topics_of_alerts() -> None:
     assert allowed("SendAlertsRole", "sns:Publish") == [{"Ref": name} for name in ALERT_TOPICS]
     assert not [name for name in ROLES if name != "SendAlertsRole" and allowed(name, "sns:Publish")]
@@ -365,6 +406,7 @@ def resource_statements(kind: str, key: str, name: str) -> list[dict[str, Any]]:
     return [statement for policy in policies if {"Ref": name} in policy[key] for statement in policy["PolicyDocument"]["Statement"]]
 
 
+@closed
 @each_queue
 def test_every_queue_is_encrypted_and_refuses_plain_http(name: str) -> None:
     assert QUEUES[name]["SqsManagedSseEnabled"] is True
@@ -378,6 +420,7 @@ def test_every_queue_is_encrypted_and_refuses_plain_http(name: str) -> None:
     } in resource_statements("AWS::SQS::QueuePolicy", "Queues", name)
 
 
+@closed
 @pytest.mark.parametrize("name", TOPICS)
 def test_every_topic_refuses_plain_http_and_names_who_may_publish(name: str) -> None:
     *allows, deny = resource_statements("AWS::SNS::TopicPolicy", "Topics", name)
@@ -394,10 +437,12 @@ def test_every_topic_refuses_plain_http_and_names_who_may_publish(name: str) -> 
     assert allow["Principal"] == (publishers | {"OpsTopic": {"Service": "cloudwatch.amazonaws.com"}})[name]
 
 
+@closed
 def test_cloudwatch_can_publish_to_the_ops_topic_because_its_key_is_not_one_that_cloudwatch_may_not_use() -> None:
     assert "KmsMasterKeyId" not in TOPICS["OpsTopic"]
 
 
+@fits
 def test_mail_that_cannot_be_delivered_is_kept() -> None:
     subscriptions = template_file.resources(TEMPLATE, "AWS::SNS::Subscription").values()
     for subscription in subscriptions:
@@ -415,6 +460,7 @@ def watched(namespace: str, metric: str) -> list[Any]:
     return [dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]]
 
 
+@fits
 def test_every_queue_of_what_went_wrong_has_an_alarm() -> None:
     assert watched("AWS/SQS", "ApproximateNumberOfMessagesVisible") == [
         {"Fn::GetAtt": f"{name}.QueueName"} for name in ("UndeliveredTriggers", "DeadLetters", "UnsentAlerts", "UndeliveredMail")
@@ -422,16 +468,19 @@ def test_every_queue_of_what_went_wrong_has_an_alarm() -> None:
     assert QUEUES.keys() - {"Queue"} == {"UndeliveredTriggers", "DeadLetters", "UnsentAlerts", "UndeliveredMail"}
 
 
+@fits
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
 def test_every_function_has_alarms_on_errors_and_throttles(metric: str) -> None:
     assert watched("AWS/Lambda", metric) == [{"Ref": name} for name in FUNCTIONS]
 
 
+@fits
 def test_late_and_undelivered_alerts_have_alarms() -> None:
     assert watched("AWS/Lambda", "IteratorAge") == [{"Ref": "SendAlerts"}]
     assert watched("AWS/SNS", "NumberOfNotificationsFailed") == [{"Fn::GetAtt": f"{name}.TopicName"} for name in ALERT_TOPICS]
 
 
+@fits
 @pytest.mark.parametrize("name", ALARMS)
 def test_every_alarm_tells_the_ops_topic_and_says_where_to_look(name: str) -> None:
     alarm = ALARMS[name]
@@ -440,6 +489,7 @@ def test_every_alarm_tells_the_ops_topic_and_says_where_to_look(name: str) -> No
     assert alarm["TreatMissingData"] == ("breaching" if name == "HeartbeatAlarm" else "notBreaching")
 
 
+@fits
 def test_the_heartbeat_alarm_watches_the_metric_that_the_code_writes() -> None:
     alarm = ALARMS["HeartbeatAlarm"]
     variables = environment("DispatchDistricts")
@@ -477,6 +527,7 @@ def test_every_parameter_stands_in_one_group_of_the_console() -> None:
     assert sorted(grouped) == sorted(PARAMETERS)
 
 
+@fits
 @pytest.mark.parametrize("name", ["HostConcurrency", "SpreadSeconds", "SecondLookSeconds"])
 @pytest.mark.parametrize("bound", ["MinValue", "MaxValue"])
 def test_a_number_that_the_stack_takes_is_one_that_the_code_takes(name: str, bound: str) -> None:

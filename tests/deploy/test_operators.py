@@ -11,11 +11,19 @@ import pytest
 
 from tests.deploy.command_line import CommandLine, four_answers, renewal
 from tests.local_aws import REGION, REPOSITORY, LocalAws
+from tests.proof import Part
 from tests.sis import SimulatedSis
 
 pytestmark = pytest.mark.deploy
 
 ACCOUNT = "000000000000"
+
+
+claim = pytest.mark.claim(
+    "With the policies of docs/operators-iam.md, a reader sees everything and changes nothing, an operator can do all",
+    part=Part.PRIVILEGE,
+    how="every command of the command line, against the deployed stack, as a role with those policies",
+)
 
 
 def policies(aws: LocalAws) -> dict[str, dict[str, Any]]:
@@ -43,6 +51,7 @@ def assumed(aws: LocalAws, name: str, *given: Mapping[str, Any]) -> dict[str, st
     return credentials
 
 
+@claim
 def test_a_reader_sees_everything_and_can_change_nothing(aws: LocalAws, sis: SimulatedSis) -> None:
     district = sis.add_district("cascadia")
     aws.put_secret("cascadia", dict(district.credentials))
@@ -70,6 +79,7 @@ def test_a_reader_sees_everything_and_can_change_nothing(aws: LocalAws, sis: Sim
     assert aws.secrets.describe_secret(SecretId="rosterwatch/cascadia").get("DeletedDate") is None
 
 
+@claim
 def test_an_operator_can_do_all_that_the_command_line_offers_and_reads_no_other_secret(aws: LocalAws, sis: SimulatedSis) -> None:
     district = sis.add_district("dillon-beach")
     given = policies(aws)
