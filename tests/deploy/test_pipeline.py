@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.local_aws import REPOSITORY, Alert, LocalAws, LocalAwsError, wait_for
+from tests.proof import Part
 from tests.sis import SimulatedSis
 
 pytestmark = pytest.mark.deploy
@@ -41,6 +42,11 @@ def watch(aws: LocalAws, sis: SimulatedSis, name: str, host: int = 0) -> Any:
     return district
 
 
+@pytest.mark.claim(
+    "A recreated record is told once, with its cause and whose move it is, and so is its repair",
+    part=Part.FAULTS,
+    how="from the message on the queue to the alert topic, on the deployed stack",
+)
 def test_a_recreated_record_raises_one_alert_and_its_repair_one_resolution(aws: LocalAws, sis: SimulatedSis) -> None:
     district = watch(aws, sis, "greendale")
     district.admin.recreate_record()
@@ -60,6 +66,11 @@ def test_a_recreated_record_raises_one_alert_and_its_repair_one_resolution(aws: 
     assert resolved.subject == "RESOLVED greendale: healthy again"
 
 
+@pytest.mark.claim(
+    "In a batch each message gets its own end: garbage comes back, a hanging server and a bad secret cost no other its visit",
+    part=Part.FAULTS,
+    how="one batch of four, on the deployed stack",
+)
 def test_in_a_batch_each_message_gets_its_own_end(aws: LocalAws, sis: SimulatedSis) -> None:
     healthy = sis.add_district("lanford")
     aws.put_secret("lanford", dict(healthy.credentials))
@@ -83,6 +94,11 @@ def test_in_a_batch_each_message_gets_its_own_end(aws: LocalAws, sis: SimulatedS
     assert alert.attributes["owner"] == "us"
 
 
+@pytest.mark.claim(
+    "A message or a stream record that comes twice tells nothing twice",
+    part=Part.FAULTS,
+    how="both delivered again, in one batch and in two, on the deployed stack",
+)
 def test_a_message_or_a_stream_record_that_comes_twice_tells_nothing_twice(aws: LocalAws, sis: SimulatedSis) -> None:
     district = watch(aws, sis, "riverdale")
     district.admin.untick("Classes")
@@ -97,6 +113,11 @@ def test_a_message_or_a_stream_record_that_comes_twice_tells_nothing_twice(aws: 
     assert alerts_about(aws, "riverdale") == [alert]
 
 
+@pytest.mark.claim(
+    "While a topic refuses nothing is lost, and afterwards it is told once",
+    part=Part.FAULTS,
+    how="a topic whose policy denies publishing for a while, on the deployed stack",
+)
 def test_while_the_topic_refuses_nothing_is_lost_and_afterwards_it_is_told_once(aws: LocalAws, sis: SimulatedSis) -> None:
     district = watch(aws, sis, "fairview")
     with refusing(aws):

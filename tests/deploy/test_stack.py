@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_aws import REPOSITORY, LocalAws, LocalAwsError, started, wait_for
+from tests.proof import Part
 from tests.sis import SimulatedSis
 
 pytestmark = pytest.mark.deploy
@@ -40,6 +41,11 @@ def test_a_stored_secret_is_visited_at_a_tick_and_again_as_soon_as_it_changes(aw
     assert status(aws, "pawnee") == "healthy"
 
 
+@pytest.mark.claim(
+    "A message that is not ours ends with the dead letters after three tries, and hurts no other",
+    part=Part.FAULTS,
+    how="garbage on the deployed stack's queue, beside a visit",
+)
 def test_a_message_that_is_not_ours_ends_with_the_dead_letters_and_hurts_no_other(aws: LocalAws, sis: SimulatedSis) -> None:
     district = sis.add_district("eagleton")
     aws.put_secret("eagleton", dict(district.credentials))
