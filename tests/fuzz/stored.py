@@ -92,6 +92,8 @@ def _url(chance: Chance) -> str:
     user = chance.choice(("", "", "", "", "user@", f"user:{PLANTED}@", "@", "good.example\\@"))
     port = chance.choice(("", "", "", ":443", ":8443", ":0", ":65536", ":x", ":", ":٣"))
     path = "".join(chance.choice(_PATHS) for _ in range(chance.randrange(4)))
+    if chance.randrange(2):  # good but for what follows the host
+        return "https://sis.example.org" + path
     url = chance.choice(_SCHEMES) + user + chance.choice(_HOSTS) + port + path
     return url if chance.randrange(4) else chance.spoilt(url)
 
