@@ -62,7 +62,7 @@ bench: $(DEV) $(BENCH) $(SAM) $(MINISTACK) ## Measure what a visit costs, beside
 	$(VENVS)/dev/bin/python -m benchmarks $(ARGS)
 
 build: $(SAM) ## Build the artifact for Lambda into .aws-sam/build
-	PYTHON=$(abspath $(VENVS))/sam/bin/python $(VENVS)/sam/bin/sam build
+	PYTHON="$(abspath $(VENVS))/sam/bin/python" $(VENVS)/sam/bin/sam build
 
 deploy: build ## Deploy into your AWS account (ARGS="--guided" the first time)
 	$(VENVS)/sam/bin/sam deploy $(ARGS)
