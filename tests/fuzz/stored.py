@@ -126,7 +126,7 @@ def _leads_where_it_says(url: BaseUrl, raw: str, *, allow_http: bool) -> None:
     assert (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)) == (url.host.lower(), url.port)
     try:
         sent = httpx.URL(url.url)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         assert not raw.isprintable() or len(raw) > 60_000  # refused before: a secret holds no such character
         return
     assert sent.raw_host.decode() == url.host.lower()
