@@ -33,7 +33,17 @@ URL = "https://sis.example.org/aeries/token"
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [(None, None), ("120", 120.0), (" 0 ", 0.0), ("-5", None), ("1.5", None), ("soon", None), ("", None), ("9" * 30, None), ("8\x1c", 8.0)],
+    [
+        (None, None),
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("9" * 30, None),
+        ("8\x1c", 8.0),
+    ],
 )
 def test_retry_after_is_read_as_seconds(value: str | None, seconds: float | None) -> None:
     assert _retry_after(value) == seconds
