@@ -78,7 +78,7 @@ def test_all_functions_carry_the_same_files(for_lambda: Path) -> None:
 
 def archives(artifacts: Iterable[Path]) -> dict[str, list[str]]:
     """What `sam package` calls each artifact, and the hash of the zip file that it makes of it."""
-    program = [ENVIRONMENTS / "sam" / "bin" / "python", "tests/deploy/zip_artifact.py", *artifacts]
+    program = [str(ENVIRONMENTS / "sam" / "bin" / "python"), "tests/deploy/zip_artifact.py", *map(str, artifacts)]
     done = subprocess.run(program, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     found: dict[str, list[str]] = json.loads(done.stdout)
     return found
