@@ -26,7 +26,7 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A token and the scopes the server says it granted (``None``: it does not say). ``repr`` shows neither: any text may be one."""
+    """A token and the scopes the server says it granted (``None``: it does not say). ``repr`` shows neither: any text is one."""
 
     access_token: str = field(repr=False)
     scopes: frozenset[str] | None = field(default=None, repr=False)
