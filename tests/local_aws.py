@@ -316,6 +316,8 @@ class LocalAws:
         environment |= self.environment | dict(extra or {})
         # Its own settings folder, no usage reports, and a look at the stack every second instead of every five.
         environment |= {"__SAM_CLI_APP_DIR": str(self.workspace / "sam"), "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1"}
+        # It leaves temporary folders behind.
+        environment["TMPDIR"] = str(self.workspace)
         _run([str(ENVIRONMENTS / "sam" / "bin" / "sam"), *arguments], folder, environment)
 
 
