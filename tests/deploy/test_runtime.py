@@ -15,7 +15,7 @@ from tests.sis import SimulatedSis
 
 pytestmark = pytest.mark.deploy
 
-#: The function that gets each event, and what it logs when it has done what the event asks for (None: it answers without a word).
+#: The function that gets each event, and the output of the stack that names it.
 EVENTS: Final = {
     "schedule.json": ("DispatchDistricts", "DispatchFunction"),
     "secret_changed.json": ("DispatchDistricts", "DispatchFunction"),
