@@ -186,6 +186,7 @@ def commands(stage: Stage, first: District, *, every: bool) -> None:
     stored.write_text(json.dumps(first.credentials), encoding="utf-8")
     for arguments in (
         ("status",), ("status", "--json"), ("status", "--failing"), ("doctor",), ("doctor", "--json"), ("mutes",), ("providers",),
+        ("dead-letters",), ("dead-letters", "--json"),
         ("explain", "--all"), ("check", "leakton", "--json", *here), ("check", "--secret", str(stored), *here),
         ("check", "--secret", str(stored), "--json"), ("add", "leakton", "--secret", str(stored), *here),
         ("mute", "leakton", "--for", "4h", "--reason", "a new server"), ("unmute", "leakton"),
