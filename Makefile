@@ -47,7 +47,7 @@ simulate: $(DEV) ## Put the alerts through SEEDS=500 simulated fleets in which e
 	@$(VENVS)/dev/bin/python -m tests.simulation.run --seeds $(or $(SEEDS),500) $(if $(SEED),--seed $(SEED))
 
 prove: $(DEV) $(SAM) $(MINISTACK) $(SBOM) $(CHECKOV) ## Attack everything that is claimed, in full (about half an hour), and write docs/proof.md
-	$(VENVS)/dev/bin/python -m pytest --prove docs/proof.md $(ARGS)
+	$(VENVS)/dev/bin/python -m pytest --prove docs/proof.md --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(DEV) ## Check style, format and types
 	$(VENVS)/dev/bin/ruff check --quiet

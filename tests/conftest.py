@@ -9,11 +9,11 @@ from typing import Final
 
 import pytest
 
-from tests.proof import Outcome, Part, Proof, Trial, page, rows, today
+from tests.proof import Outcome, Proof, Trial, page, rows, today
 
 PROOF: Final = pytest.StashKey[Proof]()
-TRIALS: Final = pytest.StashKey[list[Trial]]()
-BEGAN: Final = pytest.StashKey[float]()
+#: Under this name a test's report carries its trial, from the process that ran it to the one that writes the page.
+TRIAL: Final = "trial"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,8 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "claim(claim, part, how, only_full=False): what the test proves, for docs/proof.md; only_full: `make prove` only",
     )
-    config.stash[TRIALS] = []
-    config.stash[BEGAN] = time.monotonic()
+    to: str | None = config.getoption("prove")
+    if to is not None:
+        config.pluginmanager.register(Page(Path(to)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -56,22 +57,33 @@ def pytest_runtest_makereport(
     report = yield
     claim = item.get_closest_marker("claim")
     # A test is one trial, however many of its phases fail.
-    if claim is not None and (report.when == "call" or (report.when == "setup" and not report.passed)):
+    if claim is not None and (report.when == "call" or not report.passed):
         said = item.stash.get(PROOF, Proof(full=False))
         outcome = Outcome.FAILED if report.failed else Outcome.SKIPPED if report.skipped else Outcome.HOLDS
+        many = 0 if report.when == "teardown" else said.trials or 1
         [text] = claim.args
-        trial = Trial(Part(claim.kwargs["part"]), text, claim.kwargs["how"], outcome, said.trials or 1, tuple(said.notes))
-        item.config.stash[TRIALS].append(trial)
+        trial = Trial(claim.kwargs["part"], text, claim.kwargs["how"], outcome, many, tuple(said.notes))
+        report.user_properties.append((TRIAL, trial.to_plain()))
     return report
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    to: str | None = config.getoption("prove")
-    if to is None:
-        return
-    trials = config.stash[TRIALS]
-    table = rows(trials)
-    Path(to).write_text(page(table, time.monotonic() - config.stash[BEGAN], today()), encoding="utf-8")
-    terminalreporter.section("what was proved")
-    for row in table:
-        terminalreporter.write_line(f"{row.result:.<24} {row.many:>10,}  {row.part}: {row.claim}")
+class Page:
+    """Gathers the trials of all tests, whichever process has run them, and writes them down at the end."""
+
+    def __init__(self, to: Path) -> None:
+        self.to = to
+        self.began = time.monotonic()
+        self.trials: list[tuple[tuple[str, int], Trial]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the trial from the report."""
+        file, line, _ = report.location
+        self.trials += [((file, line or 0), Trial.from_plain(value)) for name, value in report.user_properties if name == TRIAL]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the page, and say the same on the screen."""
+        table = rows(trial for _, trial in sorted(self.trials, key=lambda one: one[0]))
+        self.to.write_text(page(table, time.monotonic() - self.began, today()), encoding="utf-8")
+        terminalreporter.section("what was proved")
+        for row in table:
+            terminalreporter.write_line(f"{row.result:.<24} {row.many:>10,}  {row.part}: {row.claim}")

@@ -15,11 +15,11 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
@@ -78,6 +78,15 @@ class Trial:
     trials: int = 1
     notes: Sequence[str] = ()
 
+    def to_plain(self) -> dict[str, Any]:
+        """As it travels between processes."""
+        return {**asdict(self), "part": self.part.value, "outcome": self.outcome.value, "notes": list(self.notes)}
+
+    @staticmethod
+    def from_plain(plain: Any) -> Trial:
+        """The trial of ``to_plain``."""
+        return Trial(**{**plain, "part": Part(plain["part"]), "outcome": Outcome(plain["outcome"])})
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -97,7 +106,7 @@ class Row:
 
 
 def rows(trials: Iterable[Trial]) -> list[Row]:
-    """The table: claims in the order of their parts, and within a part as they were tried."""
+    """The table: claims in the order of their parts, and within a part as they come."""
     of_claim: dict[tuple[Part, str], list[Trial]] = {}
     for trial in trials:
         of_claim.setdefault((trial.part, trial.claim), []).append(trial)

@@ -49,6 +49,15 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
         def test_breaks(proof):
             assert not proof.full
 
+        @pytest.fixture
+        def unruly():
+            yield
+            raise RuntimeError("left behind")
+
+        @pytest.mark.claim("It leaves nothing", part=Part.LOAD, how="once", only_full=True)
+        def test_leaves_nothing(unruly):
+            pass
+
         @pytest.mark.claim("It is slow", part=Part.LOAD, how="at length", only_full=True)
         def test_slow():
             pass
@@ -66,14 +75,18 @@ def run(suite: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 def test_make_test_tries_the_quick_amount_and_says_what_it_leaves(suite: pytest.Pytester) -> None:
     result = run(suite, "-rs")
-    result.assert_outcomes(passed=3, skipped=1)
+    result.assert_outcomes(passed=3, skipped=2)
     result.stdout.fnmatch_lines(["*only in `make prove`*"])
 
 
-def test_make_prove_tries_claims_only_in_full_and_writes_what_it_found(suite: pytest.Pytester, tmp_path: Path) -> None:
-    result = run(suite, "--prove", str(tmp_path / "proof.md"))
-    result.assert_outcomes(passed=2, failed=1, deselected=1)
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_make_prove_tries_claims_only_in_full_and_writes_what_it_found(
+    suite: pytest.Pytester, tmp_path: Path, processes: str
+) -> None:
+    result = run(suite, "--prove", str(tmp_path / "proof.md"), "--numprocesses", processes)
+    result.assert_outcomes(passed=3, failed=1, errors=1)
     text = (tmp_path / "proof.md").read_text()
     assert "| It counts | in a loop | 700 | holds; p95 1.0 |" in text
     assert "| It breaks | once | 1 | FAILED |" in text
+    assert "| It leaves nothing | once | 1 | FAILED |" in text
     assert "| It is slow | at length | 1 | holds |" in text
