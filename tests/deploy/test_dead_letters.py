@@ -51,21 +51,26 @@ def test_dead_letters_are_looked_at_sent_again_and_discarded_as_the_docs_say(gro
     for name in names:
         district = grounds.sis.add_district(name)
         grounds.aws.put_secret(name, dict(district.credentials))
+    grounds.send(map(visit, names))
     wait_for(lambda: set(names) <= set(grounds.states()) or None, 90, "their first visits")
     grounds.drained(60)
     poison = POISON[: proof.amount(quick=2, full=len(POISON))]
     versions = visited(grounds)
     with grounds.coming_back_soon():
-        with grounds.proxy.weather(Only("secretsmanager:BatchGetSecretValue", Fault(Kind.KILLED_BEFORE))):
-            grounds.send([*map(visit, names), *poison])
-            wait_for(lambda: grounds.aws.messages_on("QueueUrl") == 0 or None, 240, "all of them dead")
         everything = sorted([*map(visit, names), *poison])
+        if proof.full:
+            with grounds.proxy.weather(Only("secretsmanager:BatchGetSecretValue", Fault(Kind.KILLED_BEFORE))):
+                grounds.send(everything)
+                wait_for(lambda: grounds.aws.messages_on("QueueUrl") == 0 or None, 240, "all of them dead")
+        else:  # three deaths take their time
+            for body in everything:
+                grounds.aws.sqs.send_message(QueueUrl=grounds.aws.outputs["DeadLettersUrl"], MessageBody=body)
         assert sorted(grounds.dead()) == everything
 
         looked = operator.run("dead-letters", "--json")
         assert looked.code == 1, looked.said
         letters = json.loads(looked.out)["letters"]
-        assert sorted(one["district"] for one in letters if "district" in one) == names
+        assert sorted(one["district"] for one in letters if "district" in one) == sorted(names)
         assert len([one for one in letters if "problem" in one]) == len(poison)
         shown = operator.run("dead-letters")
         assert shown.code == 1
@@ -101,7 +106,7 @@ def test_undelivered_triggers_and_unsent_alerts_may_be_purged(grounds: Grounds, 
     assert "aws sqs purge-queue --queue-url" in page
     district = grounds.sis.add_district("forgotten")
     grounds.aws.put_secret("forgotten", dict(district.credentials))
-    wait_for(lambda: grounds.states().get("forgotten") == ("healthy", "") or None, 60, "its first visit")
+    grounds.check("forgotten")
     district.admin.untick("Classes")
     with grounds.nothing_by_itself():
         grounds.check("forgotten")  # whose transition the stream then does not tell anybody

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.deploy.command_line import CommandLine
 from tests.deploy.grounds import POISON, Grounds, doubled_and_shuffled, patiently, told
 from tests.deploy.weather import Storm
 from tests.fault_proxy import Kind
@@ -132,10 +133,10 @@ def settle(grounds: Grounds) -> None:
 def test_after_the_storm_everything_is_as_it_has_to_be(grounds: Grounds, proof: Proof, seed: int, percent: int) -> None:
     if not proof.full and seed != 1:
         pytest.skip("one storm is enough for `make test`")
-    chance, wait = Random(seed), 60 if not proof.full else 150
+    chance, wait = Random(seed), 60 if not proof.full else 240
+    grounds.drained(60)
     if proof.full and percent == 30:
         grounds.let_functions_time_out()
-    grounds.drained(60)
     assert grounds.dead() == []
     before = Counted.by(grounds)
     patients = {}
@@ -158,7 +159,11 @@ def test_after_the_storm_everything_is_as_it_has_to_be(grounds: Grounds, proof: 
     assert came_out >= went_in, "a message was lost"
     if grounds.longest() < grounds.hidden_seconds:  # else some came back while they were still at work on
         assert came_out == went_in
-    assert not Counter(POISON) - Counter(dead)
+    if len(dead) > len(POISON):  # visits that have failed three times are sent again, as docs/operating.md says
+        CommandLine(grounds.aws, grounds.sis).run("dead-letters", "--again")
+        grounds.drained(60)
+    assert sorted(grounds.dead()) == sorted(POISON)
+    CommandLine(grounds.aws, grounds.sis).run("dead-letters", "--discard")
     assert grounds.proxy.problems == []
     assert grounds.sis.problems == []
     struck = count.struck - before.struck

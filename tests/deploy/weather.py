@@ -22,21 +22,26 @@ _WEIGHTS: Final = {
     Kind.CONFLICT: 4,
     Kind.KILLED_BEFORE: 2,
     Kind.KILLED_AFTER: 2,
-    Kind.STALLED: 2,
+    Kind.STALLED: 4,
 }
+_MOST_STALLS: Final = 3
 _OF_MANY: Final = ("BatchGetItem", "BatchGetSecretValue", "SendMessageBatch")
 
 
 @dataclass(frozen=True)
 class Storm:
-    """Every call goes wrong with the chance ``rate``. A function named in ``stalls`` may wait for so many seconds in vain."""
+    """Every call goes wrong with the chance ``rate``.
+
+    A function named in ``stalls`` may wait for so many seconds in vain, a few times: the emulator, unlike AWS, waits with it.
+    """
 
     seed: int
     rate: float
     stalls: Mapping[str, float] = field(default_factory=dict)
+    _stalled: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, call: Call) -> Fault | None:
-        """What becomes of a call: the same for the same seed, whatever happens beside it."""
+        """What becomes of a call. For the same seed it is the same, whatever happens beside it."""
         chance = Random(f"{self.seed}/{call.function}/{call}/{call.number}")
         if chance.random() >= self.rate or call.service not in THROTTLES:
             return None
@@ -49,12 +54,15 @@ class Storm:
             code = chance.choice(FAILURES[call.service])
         elif kind is Kind.CONFLICT:
             code = "TransactionCanceledException" if call.operation == "TransactWriteItems" else "TransactionConflictException"
-        seconds = self.stalls[call.function] if kind is Kind.STALLED else chance.uniform(0.1, 1)
+        seconds = chance.uniform(0.1, 1)
+        if kind is Kind.STALLED:
+            self._stalled[call.function] += 1
+            seconds = self.stalls[call.function]
         return Fault(kind, code, chance.random(), seconds)
 
     def _suits(self, kind: Kind, call: Call) -> bool:
         if kind is Kind.STALLED:
-            return call.function in self.stalls
+            return call.function in self.stalls and self._stalled[call.function] < _MOST_STALLS
         if kind is Kind.PARTIAL:
             return call.operation in _OF_MANY
         if kind is Kind.CONFLICT:
