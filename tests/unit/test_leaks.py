@@ -99,7 +99,9 @@ def test_every_part_of_twelve_characters_is_found_and_no_shorter_one(proof: Proo
 
 @CLAIM
 def test_nothing_is_found_where_nothing_is(proof: Proof) -> None:
-    planted = canaries(SECRET, TRICKY + SECRET[::-1], "0123456789abcdef" * 2)
+    # Made here, since Hypothesis tries the constants that it finds in the code.
+    made = hashlib.sha256(b"planted").digest()
+    planted = canaries(made.hex(), base64.b85encode(made).decode(), made[:16].hex().upper())
 
     @settings(max_examples=proof.amount(quick=100, full=20_000))
     @given(st.text(hexdigits + " \n\"'&%\\:", max_size=2000) | st.text(max_size=500) | st.binary(max_size=500))
