@@ -50,7 +50,7 @@ class Grounds:
     proxy: FaultProxy
     sent: int = 0
     stalls: dict[str, float] = field(default_factory=dict)
-    hidden_seconds: int = 6
+    hidden_seconds: int = 3
 
     def let_functions_time_out(self) -> None:
         """Shorten their timeouts, so that they can be waited for."""

@@ -140,7 +140,7 @@ def test_after_the_storm_everything_is_as_it_has_to_be(grounds: Grounds, proof: 
     assert grounds.dead() == []
     before = Counted.by(grounds)
     patients = {}
-    for number in range(proof.amount(quick=9, full=20)):
+    for number in range(proof.amount(quick=6, full=20)):
         name = f"storm{seed}-{number}"
         district = grounds.sis.add_district(name)
         grounds.aws.put_secret(name, dict(district.credentials))

@@ -173,7 +173,7 @@ def test_a_visit_that_finds_a_district_well_again_stores_that_once(alone: Ground
     disturb_every_call(alone, proof, "CheckFunction", prepare, look)
 
 
-@pytest.mark.claim(CLAIM, part=Part.FAULTS, how=HOW)
+@pytest.mark.claim(CLAIM, part=Part.FAULTS, how=HOW, only_full=True)
 def test_an_incident_is_told_and_so_is_its_end_and_neither_under_two_keys(alone: Grounds, proof: Proof) -> None:
     clock = {"reason": "clock"}
     alone.aws.invoke("AlertFunction", clock)  # of what the other tests have left
