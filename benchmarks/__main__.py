@@ -45,7 +45,6 @@ class Plan:
     batch_sizes: Sequence[int]
     at_once: int
     fleets: tuple[int, ...]
-    breaks: int
 
 
 FULL: Final = Plan(
@@ -58,7 +57,6 @@ FULL: Final = Plan(
     batch_sizes=(10, 20, 40),
     at_once=100,
     fleets=(10, 1000),
-    breaks=2,
 )
 QUICK: Final = Plan(
     repetitions=1,
@@ -70,7 +68,6 @@ QUICK: Final = Plan(
     batch_sizes=(2,),
     at_once=3,
     fleets=(2,),
-    breaks=1,
 )
 
 
@@ -137,7 +134,7 @@ def _measure(server: StandIn, folder: Path, chosen: Plan, repetitions: int, docu
     ):
         values = cold_start.beside_one_client(took, handler)
         document.target(f"cold start of {handler} beside one boto3 client", f"at most {most}", values, most)
-    document.sections["detection"], lacking = detection.measure(chosen.fleets, chosen.breaks, _progress("detection"))
+    document.sections["detection"], lacking = detection.measure(chosen.fleets, max(1, repetitions // 3), _progress("detection"))
     document.lacking += lacking
     document.sections["artifact"], megabytes = footprint.artifact(build(folder, "lambda"))
     document.target("artifact, MB zipped", "under 8", [megabytes], 8)
@@ -221,7 +218,7 @@ def _machine(repetitions: int) -> list[str]:
         f"Measured on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {os.cpu_count()} cores ({platform.machine()}), Linux {platform.release()}, "
         f"load over the last quarter of an hour {load:.1f}; Python {platform.python_version()} built {optimised} "
         f"`--enable-optimizations`, {ssl.OPENSSL_VERSION}. {repetitions} repetitions, in turn, in reversed order every other time "
-        f"(half as many of 500 districts and of latencies under a CPU quota, and one of each batch, which is warm twice). Figures are medians [least to most]; ratios are of "
+        f"(half as many of 500 districts and of latencies under a CPU quota, a third of breaks, and one of each batch, which is warm twice). Figures are medians [least to most]; ratios are of "
         "runs that stood side by side.",
     ]
 
