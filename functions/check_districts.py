@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.network import system_resolver
 from rosterwatch.queue import MessageError, VisitQueue, from_message
 from rosterwatch.secrets import SecretStore, read_key

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from rosterwatch.board import BoardStore
-from rosterwatch.diagnosis import Status
 from rosterwatch.dispatch import spread
+from rosterwatch.finding import Status
 from rosterwatch.health import State
 from rosterwatch.queue import Visit, VisitQueue, is_district
 from rosterwatch.secrets import SecretStore

@@ -15,10 +15,11 @@ import click
 
 from rosterwatch.address import without_query
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known, Status, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.discovered import Discovered, Told
 from rosterwatch.discovery import discover
 from rosterwatch.district import District, SecretFault, looks_like_certificate, parse_secret
+from rosterwatch.finding import Status
 from rosterwatch.observation import Asked, Observation
 from rosterwatch.oneroster import DATA_PATHS
 from rosterwatch.probe import probe

@@ -13,7 +13,7 @@ from rich.live import Live
 
 from rosterwatch import fleet_view
 from rosterwatch.board import Board
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.fleet_view import Row
 from rosterwatch.health import State, wants_second_look
 from rosterwatch.stack_option import district_argument, with_stack

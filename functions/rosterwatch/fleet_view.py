@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.health import State
 from rosterwatch.mute import Mute, Window, is_muted
 from rosterwatch.oneroster import ENVELOPES

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import BLIND, Diagnosis, Finding, Status
+from rosterwatch.finding import BLIND, Diagnosis, Finding, Status
 from rosterwatch.observation import Term
 from rosterwatch.snapshot import KEPT, Snapshot
 

@@ -17,8 +17,9 @@ from rich.text import Text
 from rosterwatch import intake
 from rosterwatch.client import Network
 from rosterwatch.csv_file import Row, read_rows
-from rosterwatch.diagnosis import Known, Status, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import District, looks_like_certificate
+from rosterwatch.finding import Status
 from rosterwatch.local_visit import network
 from rosterwatch.probe import probe
 from rosterwatch.terminal import EXIT_BROKEN, EXIT_HEALTHY, EXIT_INTERRUPTED, EXIT_USAGE, EndError, is_sure, messages, output

@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Diagnosis, Known, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import District, SecretFault, looks_like_certificate, parse_secret
+from rosterwatch.finding import Diagnosis
 from rosterwatch.observation import Observation
 from rosterwatch.probe import probe
 from rosterwatch.terminal import EXIT_USAGE, EndError, messages

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, Final
 
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.snapshot import CERTIFICATE, TLS, TOKEN, Cell, Look
 
 STATUS_SIGNS: Final = {Status.FAILING: "✕", Status.DEGRADED: "!", Status.UNKNOWN: "?", Status.HEALTHY: "✓"}

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import BLIND, Status
+from rosterwatch.finding import BLIND, Status
 from rosterwatch.health import State
 from rosterwatch.mute import EVERYTHING, Mute, Window, window_covers
 from rosterwatch.providers import PROVIDERS

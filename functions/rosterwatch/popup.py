@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import BLIND
+from rosterwatch.finding import BLIND
 from rosterwatch.health import State
 from rosterwatch.markup import (
     Frame,

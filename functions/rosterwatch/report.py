@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rosterwatch import evidence
-from rosterwatch.diagnosis import Diagnosis, Finding
 from rosterwatch.discovered import Discovered
 from rosterwatch.district import SecretFault
+from rosterwatch.finding import Diagnosis, Finding
 from rosterwatch.observation import Observation
 from rosterwatch.providers import Auth
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rosterwatch import fields, fleet_view, import_command, intake
-from rosterwatch.diagnosis import Diagnosis, Status
+from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.fleet_commands import show_one, visit_and_wait
 from rosterwatch.local_visit import is_let_in, parsed, visited, with_network
 from rosterwatch.observation import Observation

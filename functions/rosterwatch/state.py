@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.health import Change, State, Transition
 from rosterwatch.observation import Term
 from rosterwatch.races import is_own, lost_the_race, refused_if_newer

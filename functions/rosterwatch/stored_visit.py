@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rosterwatch.diagnosis import Status
 from rosterwatch.district import SecretFault, SecretTrouble
+from rosterwatch.finding import Status
 from rosterwatch.local_visit import network
 from rosterwatch.probe import VISIT_SECONDS
 from rosterwatch.queue import VisitQueue

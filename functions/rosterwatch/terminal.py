@@ -10,7 +10,7 @@ from typing import Final
 import click
 from rich.console import Console
 
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 
 EXIT_HEALTHY: Final = 0
 EXIT_BROKEN: Final = 1

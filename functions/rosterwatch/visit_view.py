@@ -8,9 +8,9 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from rosterwatch.diagnosis import Diagnosis, Finding
 from rosterwatch.discovered import Discovered
 from rosterwatch.district import SecretFault
+from rosterwatch.finding import Diagnosis, Finding
 from rosterwatch.observation import CollectionState, Observation
 from rosterwatch.report import secret_to_store, steps_of_visit
 from rosterwatch.terminal import STATUS_COLOURS, output

@@ -10,8 +10,9 @@ from typing import Final, TypeVar
 
 from rosterwatch.causes import NETWORK
 from rosterwatch.client import Network, can_reach
-from rosterwatch.diagnosis import Diagnosis, Known, blinded, diagnose
+from rosterwatch.diagnosis import Known, blinded, diagnose
 from rosterwatch.district import District, SecretFault, SecretTrouble, looks_like_certificate, parse_secret
+from rosterwatch.finding import Diagnosis
 from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import APART, Lesson, Policy, State, Transition, advance, wants_second_look
 from rosterwatch.observation import CollectionState, Observation

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rosterwatch import oneroster
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.markup import (
     LOOK_SIGNS,
     STATUS_SIGNS,

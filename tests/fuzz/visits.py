@@ -13,9 +13,10 @@ from rosterwatch.alerts import render
 from rosterwatch.board import BoardStore
 from rosterwatch.body import IMSX_CODES, OAUTH_ERRORS
 from rosterwatch.causes import CAUSES, Severity
-from rosterwatch.diagnosis import Diagnosis, Known, Status, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.digest import digest
 from rosterwatch.district import SecretFault, SecretTrouble
+from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.health import Lesson, Transition, advance
 from rosterwatch.incidents import Fleet
 from rosterwatch.links import DIALECTS, Links

@@ -11,8 +11,9 @@ import sys
 import time
 
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Diagnosis, Known, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import District, parse_secret
+from rosterwatch.finding import Diagnosis
 from rosterwatch.probe import probe
 
 

@@ -15,8 +15,8 @@ from typing import Final
 
 from rosterwatch import matrix, popup, widget
 from rosterwatch.alerts import render
-from rosterwatch.diagnosis import Diagnosis
 from rosterwatch.district import SecretFault
+from rosterwatch.finding import Diagnosis
 from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Fleet, Problem
 from rosterwatch.items import incident_item

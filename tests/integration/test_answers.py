@@ -13,8 +13,9 @@ from typing import Final
 import pytest
 
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Diagnosis, Known, Status, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import District, parse_secret
+from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.observation import Observation
 from rosterwatch.probe import probe
 from tests.integration.impostor import (

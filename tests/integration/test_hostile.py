@@ -12,9 +12,10 @@ import httpcore
 import pytest
 
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Diagnosis, Known, Status, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import District as Watched
 from rosterwatch.district import parse_secret
+from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.network import Resolver
 from rosterwatch.observation import Fault, Observation
 from rosterwatch.probe import probe

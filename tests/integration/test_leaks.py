@@ -26,9 +26,10 @@ import rosterwatch.probe
 from rosterwatch import access, auth, client
 from rosterwatch.cli import rosterwatch_command
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known, Status, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import District as Watched
 from rosterwatch.district import parse_secret
+from rosterwatch.finding import Status
 from rosterwatch.health import State
 from rosterwatch.network import Resolver
 from rosterwatch.observation import Observation

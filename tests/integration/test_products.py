@@ -16,9 +16,10 @@ import pytest
 from oauthlib.oauth1 import Client as IndependentClient
 
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Diagnosis, Known, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import District as Watched
 from rosterwatch.district import parse_secret
+from rosterwatch.finding import Diagnosis
 from rosterwatch.observation import Observation
 from rosterwatch.probe import probe
 from tests.sis import PRODUCTS, Aeries, District, SimulatedSis

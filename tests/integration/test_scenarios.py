@@ -16,9 +16,10 @@ import pytest
 from rosterwatch.alerts import Message, render
 from rosterwatch.causes import CAUSES
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import SLOW_SECONDS, Diagnosis, Known, Status, diagnose
+from rosterwatch.diagnosis import SLOW_SECONDS, Known, diagnose
 from rosterwatch.district import District as Watched
 from rosterwatch.district import SecretFault, looks_like_certificate, parse_secret
+from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.fingerprint import fingerprint, same_pair
 from rosterwatch.health import Change, Lesson, State, advance
 from rosterwatch.incidents import Fleet, Problem

@@ -20,7 +20,8 @@ import dispatch_districts
 from rosterwatch.announcer import Announcer
 from rosterwatch.board import BoardStore
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Diagnosis, Known
+from rosterwatch.diagnosis import Known
+from rosterwatch.finding import Diagnosis
 from rosterwatch.health import Lesson
 from rosterwatch.links import DIALECTS
 from rosterwatch.queue import VisitQueue

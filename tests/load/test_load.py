@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from benchmarks import lambda_rig
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from tests.load.fleet import REFUSING, SICK, Fleet, make
 from tests.load.servers import Servers, serving
 from tests.load.stack import Stack, deployed

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks import lambda_rig
 from benchmarks.quota import MB_PER_CORE
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.health import State
 from rosterwatch.state import _item
 from tests.load.function import running

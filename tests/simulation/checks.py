@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rosterwatch.causes import CAUSES, NETWORK, Scope, Severity
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.health import State
 from rosterwatch.incidents import MONITOR, Incident, Problem, Rules
 from tests.simulation.plan import MINUTE, START

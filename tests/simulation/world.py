@@ -21,8 +21,9 @@ from rosterwatch import visits
 from rosterwatch.announcer import Announced, Announcer
 from rosterwatch.board import BoardStore
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Diagnosis, Known
+from rosterwatch.diagnosis import Known
 from rosterwatch.dispatch import spread
+from rosterwatch.finding import Diagnosis
 from rosterwatch.health import Lesson, State
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore, SecretValue

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rosterwatch.board import BoardStore
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Diagnosis, Finding
+from rosterwatch.finding import Diagnosis, Finding
 from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Fleet, Incident, Notice, Problem, delivered
 from rosterwatch.links import Links

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from rosterwatch import oneroster, rules
-from rosterwatch.diagnosis import Diagnosis, Known, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import SecretFault, SecretTrouble
+from rosterwatch.finding import Diagnosis
 from rosterwatch.observation import (
     Body,
     BodyKind,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.health import State
 from rosterwatch.markup import Frame
 from rosterwatch.matrix import Row, make_row

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from rosterwatch.alerts import EVENT_VERSION, LINE_LENGTH, SUBJECT_LENGTH, Message, render
 from rosterwatch.causes import CAUSES, Severity
-from rosterwatch.diagnosis import Diagnosis, diagnose
+from rosterwatch.diagnosis import diagnose
+from rosterwatch.finding import Diagnosis
 from rosterwatch.incidents import MOST_NAMED, Fleet, Incident, Kind, Notice, Problem
 from rosterwatch.links import DIALECTS, Links
 from rosterwatch.observation import CollectionState

@@ -27,6 +27,7 @@ PURE = {
     "entry",
     "evidence",
     "fields",
+    "finding",
     "fingerprint",
     "health",
 }

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from rosterwatch import oneroster
 from rosterwatch.causes import CAUSES, ORDER, Severity
-from rosterwatch.diagnosis import Diagnosis, Known, Status, diagnose
+from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import SecretFault, SecretTrouble
+from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.observation import (
     Body,
     BodyKind,

@@ -8,7 +8,7 @@ import pytest
 import dispatch_districts
 from dispatch_districts import Edges
 from rosterwatch.board import BoardStore
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.health import State
 from rosterwatch.queue import Visit, VisitQueue
 from rosterwatch.secrets import SecretStore

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rosterwatch.diagnosis import Diagnosis, Known, diagnose
+from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.finding import Diagnosis
 from rosterwatch.health import Change, Lesson, advance
 from rosterwatch.observation import BodyKind, CollectionState, Dialect, Exchange, Observation, Phase, Token, TokenAttempt
 from tests.unit.observations import (

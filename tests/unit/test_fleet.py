@@ -13,7 +13,7 @@ from rich.console import Console
 
 from rosterwatch import fleet_view
 from rosterwatch.board import BoardStore
-from rosterwatch.diagnosis import Diagnosis, Status
+from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.health import Lesson, State, advance
 from rosterwatch.mute import Mute, Window
 from rosterwatch.state import StateError, StateStore

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Diagnosis, Status, blinded, diagnose
+from rosterwatch.diagnosis import blinded, diagnose
+from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.health import Change, Lesson, Policy, State, Transition, advance, wants_second_look
 from rosterwatch.observation import CollectionState
 from tests.unit.observations import AT, CASES, HEALTHY, KNOWN, collection, collections, diagnosis_of, empty, seen

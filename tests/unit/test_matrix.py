@@ -7,7 +7,7 @@ from datetime import time, timedelta
 
 import pytest
 
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.matrix import PAGE_SIZE, SHOWN, View, count, make_row, read_view, select
 from rosterwatch.mute import Mute, Window
 from rosterwatch.state import StateError

@@ -10,7 +10,7 @@ import pytest
 
 from rosterwatch import oneroster
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Finding
+from rosterwatch.finding import Finding
 from rosterwatch.providers import PROVIDERS, Auth, Provider, TokenDialect
 from rosterwatch.wording import Wording
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from rosterwatch import oneroster
-from rosterwatch.diagnosis import Diagnosis, Status
+from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.health import Lesson, State, advance
 from rosterwatch.observation import BodyKind, CollectionState, Exchange, Fault, Phase, Token, TokenAttempt
 from rosterwatch.snapshot import KEPT, PLACES, Cell, Look, cell, snapshot

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rosterwatch.board import BoardStore
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.health import Lesson, State, Transition, advance
 from rosterwatch.incidents import Problem
 from rosterwatch.observation import Term

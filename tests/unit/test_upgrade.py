@@ -25,7 +25,7 @@ from rosterwatch import fleet_view
 from rosterwatch import table as shaped
 from rosterwatch.announcer import Announced, Announcer
 from rosterwatch.board import BoardStore
-from rosterwatch.diagnosis import Diagnosis
+from rosterwatch.finding import Diagnosis
 from rosterwatch.health import Lesson, State, advance
 from rosterwatch.incidents import Incident, Notice
 from rosterwatch.items import read_incident

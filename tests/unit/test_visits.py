@@ -12,8 +12,8 @@ import pytest
 from rosterwatch import visits
 from rosterwatch.board import BoardStore
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Status
 from rosterwatch.district import Credentials, District, SecretFault, SecretTrouble
+from rosterwatch.finding import Status
 from rosterwatch.fingerprint import fingerprint
 from rosterwatch.health import State, Transition
 from rosterwatch.observation import Exchange, Fault, Observation, Phase

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rosterwatch import popup, widget
-from rosterwatch.diagnosis import Status
+from rosterwatch.finding import Status
 from rosterwatch.markup import ago, span, sparkline, status_badge
 from rosterwatch.matrix import PAGE_SIZE, SHOWN, Row, View, make_row
 from rosterwatch.mute import Mute
