@@ -7,55 +7,11 @@ The order is the order of repair: of several causes found at once, the one that 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-
-class Scope(enum.StrEnum):
-    """What shares the cause: one district, all districts on one host, or the monitor itself."""
-
-    DISTRICT = "district"
-    HOST = "host"
-    OURSELVES = "ourselves"
-
-
-class Owner(enum.StrEnum):
-    """Whose move it is."""
-
-    DISTRICT = "district administrator"
-    VENDOR = "SIS vendor"
-    NETWORK = "network"
-    US = "us"
-
-
-class Severity(enum.IntEnum):
-    """How loudly it is told. Higher is worse."""
-
-    NOTE = 1
-    TICKET = 2
-    PAGE = 3
-
-    @property
-    def word(self) -> str:
-        """``page``, ``ticket`` or ``note``."""
-        return self.name.lower()
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One entry. ``patience`` is how many visits in a row must find it before it counts."""
-
-    name: str
-    scope: Scope
-    owner: Owner
-    severity: Severity
-    patience: int
-    headline: str
-    next_steps: tuple[str, ...]
-
+from rosterwatch.cause import Cause, Owner, Scope, Severity
 
 _D, _H, _O = Scope.DISTRICT, Scope.HOST, Scope.OURSELVES
 _ADMIN, _VENDOR, _NET, _US = Owner.DISTRICT, Owner.VENDOR, Owner.NETWORK, Owner.US

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from rosterwatch import entry, evidence, oneroster, rules
 from rosterwatch.calendar import Season, next_term, remembered, season
-from rosterwatch.causes import CAUSES, ORDER, Owner, Severity
+from rosterwatch.cause import Owner, Severity
+from rosterwatch.causes import CAUSES, ORDER
 from rosterwatch.district import SecretFault
 from rosterwatch.finding import BLIND, Diagnosis, Finding, Status
 from rosterwatch.observation import BodyKind, Collection, CollectionState, Exchange, Observation, Term, Token

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from rosterwatch.alerts import SUBJECT_LENGTH, Message
-from rosterwatch.causes import CAUSES, Severity
+from rosterwatch.alerts import Message
+from rosterwatch.cause import Severity
+from rosterwatch.causes import CAUSES
 from rosterwatch.incidents import Incident
+from rosterwatch.mail import SUBJECT_LENGTH
 from rosterwatch.times import lasting, moment
 
 EXPIRING = ("certificate_expiring", "credentials_expiring")

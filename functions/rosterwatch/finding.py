@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rosterwatch.causes import Cause, Severity
+from rosterwatch.cause import Cause, Severity
 from rosterwatch.providers import PROVIDERS
 
 #: The cause that says nothing about a district.

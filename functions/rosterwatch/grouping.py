@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from rosterwatch.causes import CAUSES, NETWORK, Scope
+from rosterwatch.cause import Scope
+from rosterwatch.causes import CAUSES, NETWORK
 from rosterwatch.incidents import MONITOR, Fleet, Incident, Problem, Rules, Unread
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from rosterwatch.causes import Severity
+from rosterwatch.cause import Severity
 
 MONITOR: Final = "monitor"
 #: How many districts a message names; it says how many more there are.

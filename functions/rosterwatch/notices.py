@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from rosterwatch.causes import CAUSES, NETWORK, Scope
+from rosterwatch.cause import Scope
+from rosterwatch.causes import CAUSES, NETWORK
 from rosterwatch.grouping import Grouping
 from rosterwatch.incidents import MONITOR, MOST_NAMED, NOTHING_UNREAD, Fleet, Incident, Kind, Notice, Problem, Rules, Unread
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from rosterwatch.causes import CAUSES
+from rosterwatch.district_table import COLUMNS
 from rosterwatch.finding import BLIND
 from rosterwatch.health import State
 from rosterwatch.markup import (
@@ -26,7 +27,6 @@ from rosterwatch.matrix import Row
 from rosterwatch.providers import PROVIDERS
 from rosterwatch.snapshot import TLS, Look, cell
 from rosterwatch.times import moment
-from rosterwatch.widget import COLUMNS
 
 #: How many of a district's last changes are shown.
 CHANGES: Final = 10

@@ -5,7 +5,8 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator
 
-from rosterwatch.causes import CAUSES, Cause
+from rosterwatch.cause import Cause
+from rosterwatch.causes import CAUSES
 from rosterwatch.providers import PROVIDERS
 
 _SCOPES = {"district": "one district", "host": "all districts on one host", "ourselves": "the monitor itself"}

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rosterwatch.causes import CAUSES, Scope
+from rosterwatch.cause import Scope
+from rosterwatch.causes import CAUSES
 from rosterwatch.visits import _REFUSALS
 from tests.scenarios.scenario import Before, Scenario, Visit, scenarios
 from tests.sis import KINDS

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from rosterwatch.causes import CAUSES, NETWORK, Scope, Severity
+from rosterwatch.cause import Scope, Severity
+from rosterwatch.causes import CAUSES, NETWORK
 from rosterwatch.finding import Status
 from rosterwatch.health import State
 from rosterwatch.incidents import MONITOR, Incident, Problem, Rules

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rosterwatch.alerts import EVENT_VERSION, LINE_LENGTH, SUBJECT_LENGTH, Message, render
-from rosterwatch.causes import CAUSES, Severity
+from rosterwatch.alerts import EVENT_VERSION, Message, render
+from rosterwatch.cause import Severity
+from rosterwatch.causes import CAUSES
 from rosterwatch.diagnosis import diagnose
 from rosterwatch.finding import Diagnosis
 from rosterwatch.incidents import MOST_NAMED, Fleet, Incident, Kind, Notice, Problem
 from rosterwatch.links import DIALECTS, Links
+from rosterwatch.mail import LINE_LENGTH, SUBJECT_LENGTH
 from rosterwatch.observation import CollectionState
 from tests.unit.boards import HOUR, LINKS, MINUTE, Desk, Sick, broken
 from tests.unit.observations import AT, CASES, HEALTHY, KNOWN, collection, collections, diagnosis_of, seen

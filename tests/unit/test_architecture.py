@@ -20,6 +20,7 @@ PURE = {
     "alerts",
     "body",
     "calendar",
+    "cause",
     "causes",
     "diagnosis",
     "discovered",
@@ -36,6 +37,7 @@ PURE |= {
     "incidents",
     "items",
     "links",
+    "mail",
     "mute",
     "notices",
     "observation",
@@ -47,10 +49,11 @@ PURE |= {
     "rules",
     "snapshot",
     "table",
+    "telling",
     "times",
     "wording",
 }
-PURE |= {"markup", "matrix", "popup", "widget"}
+PURE |= {"district_table", "markup", "matrix", "popup", "widget"}
 HTTP = {"httpx", "httpcore", "h2", "anyio", "socket", "ssl"}
 
 

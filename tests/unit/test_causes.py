@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from rosterwatch import diagnosis, entry, rules
-from rosterwatch.alerts import SUBJECT_LENGTH
-from rosterwatch.causes import CAUSES, ORDER, Cause, Owner, Scope
+from rosterwatch.cause import Cause, Owner, Scope
+from rosterwatch.causes import CAUSES, ORDER
 from rosterwatch.district import SecretTrouble
+from rosterwatch.mail import SUBJECT_LENGTH
 from rosterwatch.providers import PROVIDERS
 from rosterwatch.wording import Wording
 from tests.unit.observations import CASES, diagnosis_of

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rosterwatch import oneroster
-from rosterwatch.causes import CAUSES, ORDER, Severity
+from rosterwatch.cause import Severity
+from rosterwatch.causes import CAUSES, ORDER
 from rosterwatch.diagnosis import Known, diagnose
 from rosterwatch.district import SecretFault, SecretTrouble
 from rosterwatch.finding import Diagnosis, Status

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rosterwatch.alerts import render
-from rosterwatch.causes import CAUSES, NETWORK, Scope, Severity
+from rosterwatch.cause import Scope, Severity
+from rosterwatch.causes import CAUSES, NETWORK
 from rosterwatch.incidents import Fleet, Problem, Rules, Unread, claim, delivered
 from rosterwatch.notices import reconcile
 from tests.unit.boards import FLEET, HOUR, LINKS, MINUTE, Desk, Sick, broken, nothing_muted

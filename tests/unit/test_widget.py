@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from rosterwatch import popup, widget
+from rosterwatch.district_table import COLUMNS
 from rosterwatch.finding import Status
 from rosterwatch.markup import ago, span, sparkline, status_badge
 from rosterwatch.matrix import PAGE_SIZE, SHOWN, Row, View, make_row
@@ -106,7 +107,7 @@ def test_no_state_of_a_cell_or_a_district_is_told_by_colour_alone() -> None:
     tree = shown([row(cells=cells.ljust(15, "-"))])
     boxes = [attributes for tag, attributes in tree.elements if tag == "span" and "rw-c" in str(attributes.get("class")).split()]
     with_titles = [attributes for attributes in boxes if "title" in attributes]
-    assert len(with_titles) == len(widget.COLUMNS)
+    assert len(with_titles) == len(COLUMNS)
     text = widget.render([row(cells=cells.ljust(15, "-"))], View("all"), FRAME)
     signs = dict(re.findall(r'class="rw-c rw-c-(\w+)" title="[^"]*">([^<]*)<', text))
     assert len(set(signs.values())) == len(signs) == len(Look)
