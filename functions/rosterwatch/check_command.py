@@ -14,8 +14,9 @@ from typing import Any, Final
 import click
 
 from rosterwatch.address import without_query
+from rosterwatch.case import Known
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.discovered import Discovered, Told
 from rosterwatch.discovery import discover
 from rosterwatch.district import District, SecretFault, looks_like_certificate, parse_secret

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 from rosterwatch import entry, evidence, oneroster, rules
-from rosterwatch.calendar import Season, next_term, remembered, season
+from rosterwatch.calendar import Season, next_term
+from rosterwatch.case import NOT_ASKED, STOPPING, Case, Facts, Known, listed
 from rosterwatch.cause import Owner, Severity
 from rosterwatch.causes import CAUSES, ORDER
 from rosterwatch.district import SecretFault
 from rosterwatch.finding import BLIND, Diagnosis, Finding, Status
-from rosterwatch.observation import BodyKind, Collection, CollectionState, Exchange, Observation, Term, Token
-from rosterwatch.providers import PROVIDERS
+from rosterwatch.observation import BodyKind, Collection, CollectionState, Exchange, Observation, Token
 
 SLOW_SECONDS: Final = 10
 EXPIRY_WARNING_DAYS: Final = 30
 SHRUNK_BELOW: Final = 0.9
 SHRUNK_BY_AT_LEAST: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known besides the visit. ``pair_worked``: did this very Consumer ID and Secret ever work? ``None``: no record.
-
-    ``pair_worked_at``: when a pair last worked here, be it this one or the one before.
-    ``previous_works``: was the pair before this one tried, and does it work? ``baseline``: this district's usual totals.
-    ``terms``: the calendar as an earlier visit has read it, for a visit that cannot.
-    """
-
-    secret: str
-    pair_worked: bool | None = None
-    pair_worked_at: datetime | None = None
-    secret_changed_at: datetime | None = None
-    previous_works: bool | None = None
-    baseline: Mapping[str, int] = field(default_factory=dict)
-    looks_like_certificate: bool = False
-    terms: tuple[Term, ...] = ()
 
 
 def diagnose(seen: Observation | SecretFault, known: Known, *, slow_seconds: float = SLOW_SECONDS) -> Diagnosis:
@@ -53,7 +33,7 @@ def blinded(diagnosis: Diagnosis, known: Known, district: str) -> Diagnosis:
     """The diagnosis of a visit that failed at the network while the monitor itself could not see: nobody is to be blamed."""
     first = diagnosis.primary
     words = (f"The visit itself found: {first.headline} ({first.cause.name})",) if first else ()
-    facts = _Facts({"district": district, "secret": known.secret, "provider": "aeries"})
+    facts = Facts({"district": district, "secret": known.secret, "provider": "aeries"})
     return Diagnosis(Status.UNKNOWN, (Finding(CAUSES[BLIND], facts, words),))
 
 
@@ -79,40 +59,11 @@ def _secret_finding(fault: SecretFault, known: Known) -> Finding:
         "mistake": fault.mistakes[0] if fault.mistakes else "",
         "mistakes": " ".join(f"({n}) {mistake}." for n, mistake in enumerate(fault.mistakes, 1)),
     }
-    return Finding(CAUSES[fault.trouble.value], _Facts(facts), fault.mistakes)
+    return Finding(CAUSES[fault.trouble.value], Facts(facts), fault.mistakes)
 
 
-class _Facts(dict[str, str]):
-    """Facts for templates. A fact that a visit could not know reads as a plain word, never as an error in an alert."""
-
-    def __missing__(self, key: str) -> str:
-        return {"term_begins": "", "retry_after": "", "location": "an unknown address"}.get(key, f"(unknown {key})")
-
-
-class _Judge:
+class _Judge(Case):
     """The findings of one visit."""
-
-    def __init__(self, seen: Observation, known: Known, slow_seconds: float) -> None:
-        self.seen, self.known, self.slow_seconds = seen, known, slow_seconds
-        self.today: date = seen.at.date()
-        self.terms = seen.terms or remembered(known.terms, self.today)
-        self.season = season(self.terms, self.today, seen.system.database_year if seen.system else None)
-        wording = PROVIDERS[seen.provider].wording
-        self.facts = _Facts(
-            district=seen.district,
-            secret=known.secret,
-            provider=seen.provider,
-            product=wording.product,
-            credentials=wording.credentials,
-            either=wording.either,
-            revoked=wording.revoked,
-            url=seen.base_url,
-            host=seen.host,
-            port=str(urlsplit(seen.base_url).port or 443),
-            version=(seen.system and seen.system.version) or "unknown",
-            database_year=(seen.system and seen.system.database_year) or "unknown",
-            seconds=f"{slow_seconds:g}",
-        )
 
     def findings(self) -> Iterator[Finding]:
         token = self.seen.token
@@ -131,10 +82,10 @@ class _Judge:
     def _token_finding(self) -> Finding:
         exchange = self.seen.token.decisive if self.seen.token else None
         if exchange is None and self.seen.systeminfo is not None and self.seen.systeminfo.fault is None:
-            return self._finding("no_answer", None, [f"POST /token: {_NOT_ASKED}"])
+            return self.finding("no_answer", None, [f"POST /token: {NOT_ASKED}"])
         exchange = exchange or self.seen.systeminfo
         if exchange is None:
-            return self._finding("unknown", None, ["The visit made no request."])
+            return self.finding("unknown", None, ["The visit made no request."])
         blanket = self.seen.token is not None and self.seen.token.is_blanket(exchange)
         cause = "token_path_missing" if blanket else rules.at_token(exchange)
         words: list[str] = []
@@ -153,7 +104,7 @@ class _Judge:
         site = evidence.site(self.seen) if self.seen.systeminfo is not exchange else None
         attempts = self.seen.token.attempts if self.seen.token else ()
         tried = [evidence.sentence(a.exchange) for a in attempts] or [evidence.sentence(exchange)]
-        return self._finding(cause, exchange, [*words, *tried, *([site] if site else [])], (), **self._token_host())
+        return self.finding(cause, exchange, [*words, *tried, *([site] if site else [])], (), **self._token_host())
 
     def _token_host(self) -> dict[str, str]:
         """The facts that differ where tokens come from another host."""
@@ -173,13 +124,7 @@ class _Judge:
             return
         cause, words = self._refusal(exchange)
         asked = [evidence.sentence(c.exchange) for c in self.seen.collections if c.exchange]
-        yield self._finding(cause, exchange, [*words, *asked])
-
-    def _turned_away(self) -> bool:
-        """Whether two requests that prove themselves were refused, so that no more were sent."""
-        asked = [c.exchange for c in self.seen.collections if c.exchange is not None]
-        per_request = self.seen.token is not None and self.seen.token.per_request
-        return per_request and bool(asked) and all(exchange.status == entry.HTTP_UNAUTHORIZED for exchange in asked)
+        yield self.finding(cause, exchange, [*words, *asked])
 
     # -- the collections ----------------------------------------------------------------------------------------------------
 
@@ -187,7 +132,7 @@ class _Judge:
         required = [c for c in self.seen.collections if c.required]
         causes = {c.name: rules.at_collection(c) for c in required}
         # With a token at hand, there are two reasons not to ask: the host wants no more, or time ran out. Neither is in order.
-        stopped = next((cause for cause in causes.values() if cause in _STOPPING or (cause and self._turned_away())), "no_answer")
+        stopped = next((cause for cause in causes.values() if cause in STOPPING or (cause and self.turned_away())), "no_answer")
         by_cause: dict[str, list[Collection]] = {}
         for collection in required:
             cause = stopped if collection.state is CollectionState.UNTESTED else causes[collection.name]
@@ -198,7 +143,7 @@ class _Judge:
         optional = [c for c in self.seen.collections if not c.required]
         unreadable = [c for c in optional if c.state in (CollectionState.DENIED, CollectionState.BROKEN)]
         if unreadable:
-            yield self._collections_finding("optional_unreadable", unreadable)
+            yield self.collections_finding("optional_unreadable", unreadable)
 
     def _in_context(self, cause: str, required: list[Collection]) -> str:
         """A trouble of the host, the address or the token that spares other collections is the collection's own."""
@@ -219,11 +164,11 @@ class _Judge:
             seasonal = self._out_of_season(found)
             rest = [c for c in found if c not in seasonal]
             if rest:
-                yield self._collections_finding("everything_empty" if whole else "collection_empty", found if whole else rest)
+                yield self.collections_finding("everything_empty" if whole else "collection_empty", found if whole else rest)
             if seasonal and not (whole and rest):
                 yield from self._season_findings(seasonal)
             return
-        yield self._collections_finding(name, found)
+        yield self.collections_finding(name, found)
 
     def _out_of_season(self, empty: list[Collection]) -> list[Collection]:
         """Those of the empty collections that the calendar explains."""
@@ -236,7 +181,7 @@ class _Judge:
         if self.season is Season.OUT and found:
             begins = next_term(self.terms, self.today)
             facts = {"term_begins": f" ({begins.isoformat()})"} if begins else {}
-            yield self._collections_finding("between_school_years", found, **facts)
+            yield self.collections_finding("between_school_years", found, **facts)
         name = {Season.WRONG_DATABASE: "wrong_school_year", Season.WRONG_TERMS: "wrong_terms"}.get(self.season)
         if name is None:
             return
@@ -245,31 +190,7 @@ class _Judge:
             starts, ends = min(term.start for term in self.terms), max(term.end for term in self.terms)
             words.append(f"The terms run from {starts.isoformat()} to {ends.isoformat()}.")
         words += [f"{c.name} is empty" for c in found]
-        yield self._finding(name, None, words, tuple(c.name for c in found))
-
-    def _collections_finding(self, name: str, found: list[Collection], **facts: str) -> Finding:
-        first = next((c.exchange for c in found if c.exchange), None)
-        names = tuple(c.name for c in found)
-        permissions = PROVIDERS[self.seen.provider].permissions
-        boxes = dict.fromkeys(permissions[c] for c in names if c in permissions)
-        not_asked = "not asked any more" if name in _STOPPING or self._turned_away() else _NOT_ASKED
-        words = [evidence.sentence(c.exchange) if c.exchange else f"GET /{c.name}: {not_asked}" for c in found]
-        scopes = entry.scope_words(self.seen.token) if name in _FORBIDDEN else []
-        return self._finding(
-            name,
-            first,
-            [*evidence.alike(words), *scopes],
-            names,
-            target="/" + names[0],
-            collections="every collection" if self._is_all(names) else _listed(names),
-            boxes=", ".join(boxes) or "the collections above",
-            envelope=(found[0].envelope or oneroster.ENVELOPES[names[0]]),
-            **facts,
-        )
-
-    def _is_all(self, names: tuple[str, ...]) -> bool:
-        """Whether these are so many that naming them would say less than "every"."""
-        return len(names) > _MOST_NAMED and names == tuple(c.name for c in self.seen.collections if c.required)
+        yield self.finding(name, None, words, tuple(c.name for c in found))
 
     # -- besides ------------------------------------------------------------------------------------------------------------
 
@@ -281,7 +202,7 @@ class _Judge:
         # Where nothing at all could be read, what also keeps the certificate from being checked is the same trouble.
         read = any(c.state in (CollectionState.OK, CollectionState.EMPTY) for c in self.seen.collections)
         if read or cause in ("api_certificate_wrong", "api_certificate_permission"):
-            yield self._finding(cause, exchange, [evidence.sentence(exchange)])
+            yield self.finding(cause, exchange, [evidence.sentence(exchange)])
 
     def _host_findings(self) -> Iterator[Finding]:
         seen = self.seen
@@ -290,10 +211,10 @@ class _Judge:
             on = seen.tls_expires_at.date().isoformat()
             when = f"in {days} days" if days > 1 else "in 1 day" if days else "today"
             host = seen.tls_host or seen.host
-            yield self._finding("certificate_expiring", None, [f"Valid until {on}."], days=when, expires_on=on, host=host)
+            yield self.finding("certificate_expiring", None, [f"Valid until {on}."], days=when, expires_on=on, host=host)
         offset = self._clock_offset()
         if offset is not None and abs(offset) > entry.CLOCK_SKEW_SECONDS and not self._told_of_skew():
-            yield self._finding(
+            yield self.finding(
                 "clock_skew", None, [f"Its clock is {offset:+.0f} s off ours."], offset=f"{abs(offset) / 60:.0f} minutes"
             )
 
@@ -315,21 +236,21 @@ class _Judge:
             yield from self._season_findings([])
         late = [c for c in required if c.exchange and c.exchange.succeeded and self._is_slow(c.exchange)]
         if late:
-            yield self._collections_finding("slow", late)
+            yield self.collections_finding("slow", late)
         yield from self._shrunk_findings(required)
         aliased = [c for c in required if c.envelope]
         if aliased:
-            yield self._collections_finding("envelope_aliased", aliased)
+            yield self.collections_finding("envelope_aliased", aliased)
         greedy = [c for c in required if c.records > 1 and not c.malformed]
         if greedy:
-            yield self._collections_finding("limit_ignored", greedy)
+            yield self.collections_finding("limit_ignored", greedy)
         ends = entry.expiry(self.seen)
         if ends:
             words = [f"By expires_on in the secret they are good until {ends[1]}."]
-            yield self._finding("credentials_expiring", None, words, ending=ends[0], expires_on=ends[1])
+            yield self.finding("credentials_expiring", None, words, ending=ends[0], expires_on=ends[1])
         missing = self.seen.token.scopes_missing if self.seen.token else ()
         if missing:
-            yield self._finding("scope_narrowed", None, [], scopes=_listed(tuple(s.rpartition("/")[2] for s in missing)))
+            yield self.finding("scope_narrowed", None, [], scopes=listed(tuple(s.rpartition("/")[2] for s in missing)))
 
     def _is_slow(self, exchange: Exchange) -> bool:
         return exchange.milliseconds > self.slow_seconds * 1000
@@ -345,39 +266,11 @@ class _Judge:
         if fallen and self.season in (Season.IN_SESSION, Season.UNKNOWN):
             words = [f"{c.name}: {c.total} now, usually {usual}" for c, usual in fallen]
             names = tuple(c.name for c, _ in fallen)
-            yield self._finding("shrunk", None, words, names, collections=_listed(names))
-
-    def _finding(
-        self, name: str, exchange: Exchange | None, words: list[str], concerned: tuple[str, ...] = (), **facts: str
-    ) -> Finding:
-        own = dict(facts)
-        if exchange is not None:
-            own["target"] = exchange.target
-            own["status"] = str(exchange.status or "none")
-            if exchange.redirect is not None and exchange.redirect.host:
-                own["location"] = exchange.redirect.host
-            if exchange.retry_after is not None:
-                own["retry_after"] = f"It asks to be left alone for {exchange.retry_after:.0f} seconds; that is kept."
-        changes = [f"base_url as stored was changed for the visit: {change}." for change in self.seen.url_changes]
-        told = [*words, *changes] if name in _URL_CAUSES else words
-        return Finding(CAUSES[name], _Facts({**self.facts, **own}), tuple(told), concerned)
+            yield self.finding("shrunk", None, words, names, collections=listed(names))
 
 
-_MOST_NAMED: Final = 4
-# Where a good token is not enough: there the scopes are evidence.
-_FORBIDDEN: Final = frozenset({"permission_missing", "oneroster_not_allowed"})
-_NOT_ASKED: Final = "not asked, since the visit's time was up"
-# After these the visit asks no further: the host wants to be left alone, or believes no token of its own.
-_STOPPING: Final = frozenset({"throttled", "bearer_refused", "token_refused_in_part"})
 # What is wrong with the whole host or address, and so with every collection or with none.
 _HOST_WIDE: Final = frozenset(rules.BY_FAULT.values()) | {
     "server_error", "maintenance", "not_oneroster", "login_page", "windows_authentication",
     "redirected", "redirected_elsewhere", "redirected_to_https",
 }  # fmt: skip
-_URL_CAUSES: Final = frozenset(
-    {"wrong_base_url", "not_oneroster", "login_page", "oneroster_disabled", "token_unclear", "token_missing", "token_url_wrong"}
-)
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -12,7 +12,7 @@ from rosterwatch.providers import PROVIDERS
 from rosterwatch.times import moment
 
 if TYPE_CHECKING:
-    from rosterwatch.diagnosis import Known
+    from rosterwatch.case import Known
 
 CLOCK_SKEW_SECONDS: Final = 300
 #: How long before their end credentials are spoken of, in days: the steps at which the warning changes.

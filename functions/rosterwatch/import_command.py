@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from rosterwatch import intake
+from rosterwatch.case import Known
 from rosterwatch.client import Network
 from rosterwatch.csv_file import Row, read_rows
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.district import District, looks_like_certificate
 from rosterwatch.finding import Status
 from rosterwatch.local_visit import network

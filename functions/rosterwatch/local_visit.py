@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from rosterwatch.case import Known
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.district import District, SecretFault, looks_like_certificate, parse_secret
 from rosterwatch.finding import Diagnosis
 from rosterwatch.observation import Observation

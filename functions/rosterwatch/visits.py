@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
+from rosterwatch.case import Known
 from rosterwatch.causes import NETWORK
 from rosterwatch.client import Network, can_reach
-from rosterwatch.diagnosis import Known, blinded, diagnose
+from rosterwatch.diagnosis import blinded, diagnose
 from rosterwatch.district import District, SecretFault, SecretTrouble, looks_like_certificate, parse_secret
 from rosterwatch.finding import Diagnosis
 from rosterwatch.fingerprint import fingerprint, same_pair

@@ -14,7 +14,8 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
 
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.case import Known
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.health import Lesson, State, advance
 from rosterwatch.snapshot import snapshot
 from rosterwatch.state import StateStore, _item

@@ -12,7 +12,8 @@ from typing import Any, Final
 from rosterwatch import popup, widget
 from rosterwatch.announcer import Announcer
 from rosterwatch.board import Board, BoardStore
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.case import Known
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.health import Lesson, State, advance
 from rosterwatch.incidents import Incident, Notice

@@ -12,9 +12,10 @@ from rosterwatch import oneroster, popup, widget
 from rosterwatch.alerts import render
 from rosterwatch.board import BoardStore
 from rosterwatch.body import IMSX_CODES, OAUTH_ERRORS
+from rosterwatch.case import Known
 from rosterwatch.cause import Severity
 from rosterwatch.causes import CAUSES
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.digest import digest
 from rosterwatch.district import SecretFault, SecretTrouble
 from rosterwatch.finding import Diagnosis, Status

@@ -10,8 +10,9 @@ import resource
 import sys
 import time
 
+from rosterwatch.case import Known
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.district import District, parse_secret
 from rosterwatch.finding import Diagnosis
 from rosterwatch.probe import probe

@@ -12,8 +12,9 @@ from typing import Final
 
 import pytest
 
+from rosterwatch.case import Known
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.district import District, parse_secret
 from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.observation import Observation

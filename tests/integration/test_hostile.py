@@ -11,8 +11,9 @@ from typing import Any
 import httpcore
 import pytest
 
+from rosterwatch.case import Known
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.district import District as Watched
 from rosterwatch.district import parse_secret
 from rosterwatch.finding import Diagnosis, Status

@@ -24,9 +24,10 @@ from click.testing import CliRunner
 
 import rosterwatch.probe
 from rosterwatch import access, auth, client
+from rosterwatch.case import Known
 from rosterwatch.cli import rosterwatch_command
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.district import District as Watched
 from rosterwatch.district import parse_secret
 from rosterwatch.finding import Status

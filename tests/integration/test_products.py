@@ -15,8 +15,9 @@ import httpx
 import pytest
 from oauthlib.oauth1 import Client as IndependentClient
 
+from rosterwatch.case import Known
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.district import District as Watched
 from rosterwatch.district import parse_secret
 from rosterwatch.finding import Diagnosis

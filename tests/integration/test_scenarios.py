@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from rosterwatch.alerts import Message, render
+from rosterwatch.case import Known
 from rosterwatch.causes import CAUSES
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import SLOW_SECONDS, Known, diagnose
+from rosterwatch.diagnosis import SLOW_SECONDS, diagnose
 from rosterwatch.district import District as Watched
 from rosterwatch.district import SecretFault, looks_like_certificate, parse_secret
 from rosterwatch.finding import Diagnosis, Status

@@ -19,8 +19,8 @@ from unittest.mock import patch
 import dispatch_districts
 from rosterwatch.announcer import Announcer
 from rosterwatch.board import BoardStore
+from rosterwatch.case import Known
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known
 from rosterwatch.finding import Diagnosis
 from rosterwatch.health import Lesson
 from rosterwatch.links import DIALECTS

@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 from rosterwatch import visits
 from rosterwatch.announcer import Announced, Announcer
 from rosterwatch.board import BoardStore
+from rosterwatch.case import Known
 from rosterwatch.client import Network
-from rosterwatch.diagnosis import Known
 from rosterwatch.dispatch import spread
 from rosterwatch.finding import Diagnosis
 from rosterwatch.health import Lesson, State

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from rosterwatch import oneroster, rules
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.case import Known
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.district import SecretFault, SecretTrouble
 from rosterwatch.finding import Diagnosis
 from rosterwatch.observation import (

@@ -20,6 +20,7 @@ PURE = {
     "alerts",
     "body",
     "calendar",
+    "case",
     "cause",
     "causes",
     "diagnosis",

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rosterwatch import oneroster
+from rosterwatch.case import Known
 from rosterwatch.cause import Severity
 from rosterwatch.causes import CAUSES, ORDER
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.district import SecretFault, SecretTrouble
 from rosterwatch.finding import Diagnosis, Status
 from rosterwatch.observation import (

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rosterwatch.diagnosis import Known, diagnose
+from rosterwatch.case import Known
+from rosterwatch.diagnosis import diagnose
 from rosterwatch.finding import Diagnosis
 from rosterwatch.health import Change, Lesson, advance
 from rosterwatch.observation import BodyKind, CollectionState, Dialect, Exchange, Observation, Phase, Token, TokenAttempt
