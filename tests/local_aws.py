@@ -292,9 +292,13 @@ class LocalAws:
 
     @cached_property
     def _inbox(self) -> str:
-        url = self.sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        url, _ = self.subscribe(self.outputs["AlertTopicArn"], "inbox")
+        return url
+
+    def subscribe(self, topic: str, queue: str) -> tuple[str, str]:
+        """Have a topic deliver into a new queue of that name. Returns the queue's URL and the subscription's ARN."""
+        url = self.sqs.create_queue(QueueName=queue)["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        topic = self.outputs["AlertTopicArn"]
         statement = {
             "Effect": "Allow",
             "Principal": {"Service": "sns.amazonaws.com"},
@@ -304,8 +308,7 @@ class LocalAws:
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        return url
+        return url, self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
 
     def open_inbox(self) -> None:
         """Subscribe our inbox to the alert topic. Alerts sent before are not in it."""

@@ -91,19 +91,8 @@ class Places:
 
     def _subscribed(self, topic: str) -> str:
         """An inbox of a topic of its own."""
-        aws, arn = self.aws, self.aws.outputs[topic]
-        url = aws.sqs.create_queue(QueueName=f"searched-{topic}")["QueueUrl"]
-        inbox = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": inbox,
-            "Condition": {"ArnEquals": {"aws:SourceArn": arn}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        self.subscriptions.append(aws.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=inbox)["SubscriptionArn"])
+        url, subscription = self.aws.subscribe(self.aws.outputs[topic], f"searched-{topic}")
+        self.subscriptions.append(subscription)
         return url
 
     def close(self) -> None:

@@ -197,17 +197,6 @@ def _create_table(aws: LocalAws, name: str) -> None:
 
 
 def _subscribe(aws: LocalAws, name: str) -> str:
-    url = aws.sqs.create_queue(QueueName=f"{name}-inbox")["QueueUrl"]
-    arn = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     topic = next(one["TopicArn"] for one in aws.sns.list_topics()["Topics"] if one["TopicArn"].endswith(f":{name}-event"))
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    url, _ = aws.subscribe(topic, f"{name}-inbox")
     return url
