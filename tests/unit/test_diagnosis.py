@@ -208,6 +208,14 @@ def test_a_fault_of_one_collection_while_the_others_answer_is_the_collections_ow
     assert names(diagnose(seen(collections=everywhere), KNOWN)) == ["server_error"]
 
 
+def test_what_a_throttling_host_was_not_asked_any_more_is_told_as_part_of_the_throttling() -> None:
+    rest = {name: collection(name, CollectionState.UNTESTED) for name in oneroster.REQUIRED if name != "orgs"}
+    refused = collection("orgs", CollectionState.BROKEN, answer(429, retry_after=120.0))
+    [finding] = diagnose(seen(collections=collections(orgs=refused, **rest)), KNOWN).findings
+    assert finding.cause.name == "throttled"
+    assert finding.collections == oneroster.REQUIRED
+
+
 def test_a_required_collection_that_was_never_asked_for_is_not_in_order() -> None:
     nothing = diagnose(seen(collections=untested()), KNOWN)
     assert names(nothing) == ["no_answer"]
